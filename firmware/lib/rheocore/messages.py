@@ -1,0 +1,71 @@
+"""The wire's vocabulary: version, methods, notifications, telemetry fields, errors. Tables only.
+
+Both sides import this; docs are generated from it. JSON-RPC 2.0, one message a line (frames.py).
+"""
+
+WIRE = 1  # raised at any change that an older peer would misread
+
+MAX_LINE = 2048  # bytes of a line, newline included; longer ones are counted and answered
+WINDOW = 256  # bytes that the device has in flight unacknowledged (USB CDC transmit buffer)
+KEEPALIVE_MS = 1000  # silence after which the host is lost
+TELEMETRY_MS = 100
+ARM_MS = 60_000  # from arm to start; the host cannot lengthen it
+PAUSE_MS = 300_000  # a longer pause ends the session
+CUTOFF_MARGIN_MS = 250  # the hardware cutoff stands this long after the session's own end
+
+STATES = ("safe", "idle", "loaded", "armed", "ramp_up", "run", "paused", "ramp_down", "done", "fault")
+LIVE = ("ramp_up", "run", "ramp_down")  # states in which pulses may leave the pins
+
+# method: {parameter: type}. A type in a tuple is optional. Types: int, str, list, dict.
+# Every request has an id, an integer, higher than any before it since hello; the last one's reply is repeated.
+METHODS = {
+    "hello": {"wire": int},  # -> INFO; begins a dialogue: ids start anew
+    "status": {},  # -> STATUS
+    "configure": {"channels": dict},  # {"1": channel configuration (config.py)} -> {state}
+    "arm": {"bench": (int,)},  # bench 1: the operator confirms a board without the C hook -> {state, token}
+    "start": {"token": int, "channels": (list,)},  # channels [1, 2]: default all -> {state}
+    "amplitude": {"token": int, "channel": int, "ua": int},  # new target of a channel -> {channel, ua}
+    "pause": {},  # -> {state, confirmed}
+    "resume": {"token": int},  # -> {state, confirmed}
+    "stop": {"reason": (str,)},  # reason: one of STOP_REASONS -> {state, confirmed}
+    "clear_fault": {},  # -> {state, confirmed}
+    "result": {},  # -> RESULT of the session that runs or has just ended
+}
+ALWAYS = ("hello", "stop", "status")  # answered before hello, and outside the order of ids
+STOP_REASONS = ("stop_command", "operator_key", "operator_interrupt")
+
+# Notifications. host -> device:
+#   ack [seq, token]        the telemetry up to seq was read; with the session's token it is the keep-alive
+# device -> host:
+#   tel [TELEMETRY...]      every TELEMETRY_MS while armed or live, at 1 Hz else; only what fits the window
+#   event [n, dev_us, kind, detail]   kind: "state" (detail: state), "fault" (detail: fault), "end" (detail: stop reason)
+TELEMETRY = ("seq", "dev_us", "state", "t_left_ms", "interlock", "fault", "channels")
+CHANNEL = ("set_ua", "meas_ua", "ohms", "pulses", "charge_nc")  # one list per configured channel, in channel order
+EVENT = ("n", "dev_us", "kind", "detail")
+
+INFO = (
+    "wire board serial firmware micropython channels limits c_hook reset_cause state"
+    # firmware: {version, hash, origin}; channels: [1, 2, 3]; limits: {max_ua, full_scale_ua, ...}
+).split()
+STATUS = "state t_left_ms interlock fault stop_reason token_age_ms channels dropped".split()
+RESULT = "state stop_reason fault duration_ms channels".split()  # channels: {"1": {pulses, truncated, charge_nc}}
+
+# name: (JSON-RPC code, sentence with {parameters}, what to do)
+ERRORS = {
+    "parse_error": (-32700, "The board could not read the line as JSON.", "Resend it; if it persists, check the cable."),
+    "invalid_request": (-32600, "The message is not a JSON-RPC request.", "Use a rheo of the board's wire version."),
+    "method_not_found": (-32601, "The board has no method {method}.", "Use a rheo of the board's wire version."),
+    "invalid_params": (-32602, "{field}: {why}.", "Correct the value and send it again."),
+    "internal_error": (-32603, "The firmware met an error of its own: {why}.", "Output is off. File a bug with the record."),
+    "bad_crc": (-32001, "A line arrived damaged and was not executed.", "Resend it; if it persists, check the cable."),
+    "too_long": (-32002, "A line was longer than {max} bytes and was not executed.", "Send shorter lines."),
+    "stale_id": (-32003, "Request id {id} is not newer than {last}: not executed.", "Begin with hello."),
+    "hello_first": (-32004, "The board was not greeted yet.", "Begin with hello."),
+    "wire_mismatch": (-32005, "The board speaks wire version {board}, the host {host}.", "Deploy or flash this rheo's firmware."),
+    "wrong_state": (-32010, "{method} is not possible in state {state}.", "See `rheo status`."),
+    "refused": (-32011, "{field} {value} is refused: {why} (bound {bound}).", "Choose a value within the bound."),
+    "fault": (-32012, "The board has latched {fault}.", "Remove the cause, then `rheo clear-fault`."),
+    "bad_token": (-32013, "Another session holds the board.", "Stop it first: `rheo stop`."),
+    "not_gone": (-32014, "{fault} cannot be cleared: its cause is still there.", "Remove the cause first."),
+    "no_hook": (-32015, "This MicroPython lacks the board's reset hook: bench only.", "Flash the board's image, or mark the protocol for the bench."),
+}
