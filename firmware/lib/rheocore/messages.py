@@ -47,7 +47,7 @@ INFO = (
     "wire board serial firmware micropython channels limits c_hook reset_cause state"
     # firmware: {version, hash, origin}; channels: [1, 2, 3]; limits: {max_ua, full_scale_ua, ...}
 ).split()
-STATUS = "state t_left_ms interlock fault stop_reason token_age_ms channels dropped".split()
+STATUS = "state t_left_ms interlock fault channels".split()
 RESULT = "state stop_reason fault duration_ms channels".split()  # channels: {"1": {pulses, truncated, charge_nc}}
 
 # name: (JSON-RPC code, sentence with {parameters}, what to do)

@@ -1,0 +1,80 @@
+"""Ring of item words between a plan and the DMA: fills a lease, accounts what was played. No hardware.
+
+The lease is finite: never more than LEASE_US of items stand unplayed in the ring, whatever the plan. Whoever owns the
+DMA tells the ring how far it was read; nothing here allocates.
+"""
+
+from array import array
+
+SIZE = 128  # words; a power of two: the DMA wraps on it. 100 ms at the rate cap of 725 Hz are 73 words
+BYTES = 4 * SIZE
+LEASE_US = 100_000
+_PULSE = 0x8000  # flag beside the duration (at most 16000)
+_MASK = SIZE - 1
+
+
+class Feeder:
+    """Items of one channel on their way.
+
+    ring: array('H') of 2 * SIZE halves. made, read, played: items since begin(), counted up and never wrapped.
+    pulses, charge_pc, t_us: of the items played since begin(). A pulse counts when the state machine takes its item.
+    """
+
+    def __init__(self, ring):
+        self.ring = ring
+        self.cost = array("H", bytes(2 * SIZE))
+        self.begin(None)
+
+    def begin(self, plan):
+        """Start anew with a plan (None: nothing to play)."""
+        self.plan = plan
+        self.exhausted = plan is None
+        self.made = self.read = self.played = 0
+        self.ahead_us = 0  # unread items in the ring
+        self.pulses = 0
+        self.last_pulse = 0  # 1 if the item played last is a pulse
+        self.charge_pc = 0
+        self.t_us = 0
+
+    def fill(self):
+        """Make items until the lease is full or the plan ends. Returns the number of unread words: the DMA's count."""
+        plan = self.plan
+        ring = self.ring
+        cost = self.cost
+        while not self.exhausted and self.ahead_us <= LEASE_US - 16_000:
+            if not plan.next():
+                self.exhausted = True
+                break
+            i = self.made & _MASK
+            ring[2 * i] = plan.lo
+            ring[2 * i + 1] = plan.hi
+            cost[i] = plan.dur_us | _PULSE if plan.pulse else plan.dur_us
+            self.ahead_us += plan.dur_us
+            self.made += 1
+        return self.made - self.read
+
+    def advance(self, position, queued, set_ua):
+        """Account: the DMA stands at word `position` of the ring, `queued` of the words read are still in the FIFO.
+
+        set_ua: set-point of the pulses that were played meanwhile, in uA. Returns the number of unread words.
+        """
+        cost = self.cost
+        ahead = (position - self.read) & _MASK
+        for i in range(self.read, self.read + ahead):
+            self.ahead_us -= cost[i & _MASK] & ~_PULSE
+        self.read += ahead
+        played = self.read - queued
+        ring = self.ring
+        while self.played < played:
+            i = self.played & _MASK
+            dur = cost[i]
+            if dur & _PULSE:
+                self.pulses += 1
+                self.last_pulse = 1
+                self.charge_pc += set_ua * (ring[2 * i] & 0x3FF)
+                self.t_us += dur & ~_PULSE
+            else:
+                self.last_pulse = 0
+                self.t_us += dur
+            self.played += 1
+        return self.made - self.read

@@ -1,0 +1,221 @@
+"""Requests in, replies out: the device's side of the link. Pure; trusts no field; executes no id twice.
+
+handle() takes one line and returns the bytes to send back (None: nothing to say). Counts what it could not use.
+"""
+
+from rheocore import frames, limits, messages
+from rheocore.session import StateError
+
+
+class Server:
+    """session: the state machine. board: the description. info: dict of what hello adds. sense(n) -> (ua, ohms) or None."""
+
+    def __init__(self, session, board, info, sense):
+        self.session = session
+        self.board = board
+        self.info = info
+        self.sense = sense
+        self.greeted = False
+        self.last_id = -1
+        self.last_reply = None
+        self.acked = -1  # highest telemetry sequence number the host has read
+        self.bad = {"bad_crc": 0, "parse_error": 0, "too_long": 0, "rejected": 0}
+        self.bench = False
+
+    def handle(self, line, now_ms):
+        """line: bytes without the newline. Returns the reply line or None."""
+        message, error = frames.decode(line)
+        if error:
+            self.bad[error] += 1
+            return self._error(None, error, {})
+        ident = message.get("id")
+        method = message.get("method")
+        params = message.get("params", {})
+        if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
+            self.bad["rejected"] += 1
+            return self._error(ident if isinstance(ident, int) else None, "invalid_request", {})
+        if "id" not in message:
+            self._notification(method, params, now_ms)
+            return None
+        if not isinstance(ident, int) or isinstance(ident, bool) or not 0 <= ident < 1 << 30:
+            self.bad["rejected"] += 1
+            return self._error(None, "invalid_request", {})
+        return self._request(ident, method, params, now_ms)
+
+    def too_long(self):
+        """Reply to a line that was longer than the buffer."""
+        self.bad["too_long"] += 1
+        return self._error(None, "too_long", {"max": messages.MAX_LINE})
+
+    def _notification(self, method, params, now_ms):
+        if method == "ack" and isinstance(params, list) and len(params) == 2 and isinstance(params[0], int):
+            self.acked = params[0]
+            self.session.keepalive(params[1], now_ms)
+        else:
+            self.bad["rejected"] += 1
+
+    def _request(self, ident, method, params, now_ms):
+        if method not in messages.METHODS:
+            self.bad["rejected"] += 1
+            return self._error(ident, "method_not_found", {"method": method[:32]})
+        if method not in messages.ALWAYS:
+            if not self.greeted:
+                return self._error(ident, "hello_first", {})
+            if ident == self.last_id:
+                return self.last_reply
+            if ident < self.last_id:
+                return self._error(ident, "stale_id", {"id": ident, "last": self.last_id})
+        try:
+            self._typed(messages.METHODS[method], params)
+            result = getattr(self, "_" + method)(params, now_ms)
+        except StateError as error:
+            reply = self._error(ident, error.args[0], error.args[1])
+        else:
+            reply = frames.encode({"jsonrpc": "2.0", "id": ident, "result": result})
+        if ident > self.last_id or method == "hello":
+            self.last_id = ident
+            self.last_reply = reply
+        return reply
+
+    @staticmethod
+    def _typed(wanted, params):
+        """Raise invalid_params unless params has just the wanted names and types."""
+        if not isinstance(params, dict):
+            raise StateError("invalid_params", {"field": "params", "why": "an object is needed"})
+        for name in params:
+            if name not in wanted:
+                raise StateError("invalid_params", {"field": str(name)[:32], "why": "no such parameter"})
+        for name in wanted:
+            kind = wanted[name]
+            optional = isinstance(kind, tuple)
+            if optional:
+                kind = kind[0]
+            if name not in params:
+                if not optional:
+                    raise StateError("invalid_params", {"field": name, "why": "missing"})
+            elif not isinstance(params[name], kind) or isinstance(params[name], bool):
+                raise StateError("invalid_params", {"field": name, "why": "wrong type"})
+
+    def _error(self, ident, name, data):
+        code = messages.ERRORS[name][0]
+        return frames.encode({"jsonrpc": "2.0", "id": ident, "error": {"code": code, "message": name, "data": data}})
+
+    # -- methods -----------------------------------------------------------------------------------------------
+
+    def _hello(self, params, now_ms):
+        if params["wire"] != messages.WIRE:
+            raise StateError("wire_mismatch", {"board": messages.WIRE, "host": params["wire"]})
+        self.greeted = True
+        self.acked = -1
+        self.session.greet()
+        info = dict(self.info)
+        info["wire"] = messages.WIRE
+        info["channels"] = [c["n"] for c in self.board["channels"]]
+        info["limits"] = {"max_ua": self.board["max_ua"], "full_scale_ua": self.board["full_scale_ua"]}
+        info["state"] = self.session.state
+        return info
+
+    def _status(self, params, now_ms):
+        session = self.session
+        channels = {}
+        for n in session.channels:
+            channel = session.channels[n]
+            meas = self.sense(n)
+            channels[str(n)] = {
+                "set_ua": channel.set_ua,
+                "meas_ua": meas[0] if meas else None,
+                "ohms": meas[1] if meas else None,
+                "pulses": channel.pulses_now(),
+            }
+        return {
+            "state": session.state,
+            "t_left_ms": session.t_left_ms(now_ms),
+            "interlock": session.output.interlock(),
+            "fault": session.fault,
+            "channels": channels,
+        }
+
+    def _configure(self, params, now_ms):
+        configs = {}
+        known = [str(c["n"]) for c in self.board["channels"]]
+        if not params["channels"]:
+            raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
+        for key in params["channels"]:
+            if key not in known:
+                raise StateError("invalid_params", {"field": "channels", "why": "no channel %s on this board" % str(key)[:8]})
+            cfg = params["channels"][key]
+            for refusal in limits.judge(cfg, self.board):
+                code, field, value, bound = refusal
+                raise StateError("refused", {"field": field, "value": value, "why": code, "bound": bound, "channel": key})
+            configs[int(key)] = cfg
+        self.session.configure(configs)
+        return {"state": self.session.state}
+
+    def _arm(self, params, now_ms):
+        if not self.info["c_hook"]:
+            bench = all(c.cfg["bench"] for c in self.session.channels.values())
+            if not (bench and params.get("bench") == 1):
+                raise StateError("no_hook", {})
+        token = self.session.arm(now_ms)
+        return {"state": self.session.state, "token": token}
+
+    def _held(self, params):
+        if params["token"] != self.session.token:
+            raise StateError("bad_token", {})
+
+    def _start(self, params, now_ms):
+        self._held(params)
+        numbers = params.get("channels")
+        if numbers is not None and not all(isinstance(n, int) for n in numbers):
+            raise StateError("invalid_params", {"field": "channels", "why": "a list of numbers is needed"})
+        self.session.start(numbers, now_ms)
+        return {"state": self.session.state}
+
+    def _amplitude(self, params, now_ms):
+        self._held(params)
+        n = params["channel"]
+        channel = self.session.channels.get(n)
+        cap_ua = limits.amplitude_max_ua(channel.cfg, self.board)[1] if channel else 0
+        self.session.amplitude(n, params["ua"], cap_ua)
+        return {"channel": n, "ua": params["ua"]}
+
+    def _pause(self, params, now_ms):
+        self.session.pause(now_ms)
+        return self._confirmed()
+
+    def _resume(self, params, now_ms):
+        self._held(params)
+        self.session.resume(now_ms)
+        return self._confirmed()
+
+    def _stop(self, params, now_ms):
+        reason = params.get("reason", "stop_command")
+        if reason not in messages.STOP_REASONS:
+            raise StateError("invalid_params", {"field": "reason", "why": "one of " + ", ".join(messages.STOP_REASONS)})
+        self.session.stop(reason, now_ms)
+        return self._confirmed()
+
+    def _clear_fault(self, params, now_ms):
+        self.session.clear()
+        return self._confirmed()
+
+    def _confirmed(self):
+        return {"state": self.session.state, "confirmed": self.session.output.quiet() or self.session.state in messages.LIVE}
+
+    def _result(self, params, now_ms):
+        session = self.session
+        channels = {}
+        for n in session.channels:
+            channel = session.channels[n]
+            channels[str(n)] = {
+                "pulses": channel.pulses_now(),
+                "truncated": channel.truncated,
+                "charge_nc": channel.charge_nc(),
+            }
+        return {
+            "state": session.state,
+            "stop_reason": session.stop_reason,
+            "fault": session.fault,
+            "duration_ms": session.duration_ms(now_ms),
+            "channels": channels,
+        }

@@ -1,0 +1,294 @@
+"""The session state machine: what may happen when, why output ends. Pure; drives an `output` that owns the hardware.
+
+safe -> idle -> loaded -> armed -> ramp_up -> run <-> paused -> ramp_down -> done, and fault (latched).
+Everything that ends output goes through _end(); a fault is left only by clear(), once its cause is gone.
+
+The output (rheorp2/engine.py; a refusing fake in tests/core) has:
+  arm(numbers) -> None or a fault   self-test, gate open, set-points 0, no edge on a leg
+  start(pairs)        begin to play [(n, feeder)], together       hold(pairs)   soft end: last pulse complete, DAC 0
+  kill(pairs)         hard end, at once; returns the channels whose pulse in play was cut
+  service(n, feeder, set_ua) -> None or a fault     renew the lease, account what was played; each pass
+  finished(n, feeder) -> True once the last item has been played
+  set_ua(n, ua)       set-point                     interlock() -> True closed     cause(fault) -> True while it is there
+  quiet() -> True if every leg reads low
+"""
+
+from rheocore import messages
+from rheocore.envelope import Envelope, max_step_ua, slew
+from rheocore.feeder import Feeder
+from rheocore.plan import Plan
+
+LIVE = messages.LIVE
+HARD = ("host_break", "interlock_open", "internal", "clock", "self_test", "cutoff", "underrun")
+
+
+class StateError(Exception):
+    """The call is not possible in this state; the message table has the words. args: (error name, parameters)."""
+
+
+class Channel:
+    """One configured channel: its plan, envelope, set-point and what it has delivered in this session."""
+
+    def __init__(self, n, cfg, ring):
+        self.n = n
+        self.cfg = cfg
+        self.target_ua = cfg["amplitude_ua"]
+        self.left_us = cfg["duration_ms"] * 1000
+        self.feeder = Feeder(ring)
+        self.pulses = self.truncated = self.charge_pc = 0  # of the stretches before this one
+        self.set_ua = 0
+        self.running = False
+        self.wanted = False  # started in this session (so: to be started again at resume)
+        self.started_ms = 0
+        self.envelope = None
+
+    def begin(self, now_ms):
+        self.feeder.begin(Plan(self.cfg, self.left_us))
+        self.envelope = Envelope(self.cfg, self.left_us)
+        self.started_ms = now_ms
+        self.wanted = self.running = True
+
+    def settle(self, cut):
+        """Take the stretch that has just ended into the totals; cut: its last pulse was truncated."""
+        feeder = self.feeder
+        self.pulses += feeder.pulses - cut
+        self.truncated += cut
+        self.charge_pc += feeder.charge_pc
+        self.left_us -= feeder.t_us
+        self.running = False
+        self.set_ua = 0
+        feeder.begin(None)
+
+    def pulses_now(self):
+        return self.pulses + self.feeder.pulses
+
+    def charge_nc(self):
+        return (self.charge_pc + self.feeder.charge_pc) // 1000
+
+
+class Session:
+    """The board's one session. output: see the module; board: the description; rings: {n: array('H')};
+    notify(kind, detail): events; new_token() -> int."""
+
+    def __init__(self, output, board, rings, notify, new_token):
+        self.output = output
+        self.board = board
+        self.rings = rings
+        self.notify = notify
+        self.new_token = new_token
+        self.step_ua = max_step_ua(board["full_scale_ua"])
+        self.state = "safe"
+        self.fault = None
+        self.stop_reason = None
+        self.channels = {}
+        self.token = None
+        self.since_ms = 0  # of armed or paused
+        self.heard_ms = 0
+        self.live_ms = 0  # time live before the present stretch
+        self.went_live_ms = 0
+
+    # -- what the host asks ------------------------------------------------------------------------------------
+
+    def greet(self):
+        if self.state == "safe":
+            self._go("idle")
+
+    def configure(self, configs):
+        """configs: {n: checked configuration}. Amplitude starts from zero again, whatever was before."""
+        self._need("configure", ("idle", "loaded", "done"))
+        self.channels = {}
+        for n in sorted(configs):
+            self.channels[n] = Channel(n, configs[n], self.rings[n])
+        self.stop_reason = None
+        self.live_ms = 0
+        self._go("loaded")
+
+    def arm(self, now_ms):
+        """Self-test and arm. Returns the token. Raises StateError; a failed self-test latches a fault."""
+        self._need("arm", ("loaded",))
+        self._ready(now_ms)
+        self.token = self.new_token()
+        self.since_ms = self.heard_ms = now_ms
+        self._go("armed")
+        return self.token
+
+    def start(self, numbers, now_ms):
+        """Start channels (None: all that are configured) together; more may be started while others run."""
+        self._need("start", ("armed",) + LIVE)
+        if numbers is None:
+            numbers = list(self.channels)
+        for n in numbers:
+            if n not in self.channels or self.channels[n].wanted:
+                raise StateError("invalid_params", {"field": "channels", "why": "channel %s is not waiting to start" % n})
+        if not numbers:
+            raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
+        self._play([self.channels[n] for n in numbers], now_ms)
+
+    def amplitude(self, n, ua, cap_ua):
+        """New target of a channel; the device walks there by its own steps."""
+        self._need("amplitude", ("loaded", "armed", "paused") + LIVE)
+        if n not in self.channels:
+            raise StateError("invalid_params", {"field": "channel", "why": "channel %s is not configured" % n})
+        if not 0 <= ua <= cap_ua:
+            raise StateError("refused", {"field": "ua", "value": ua, "why": "beyond the channel's limit", "bound": cap_ua})
+        self.channels[n].target_ua = ua
+
+    def pause(self, now_ms):
+        self._need("pause", LIVE)
+        self._quiet(False, now_ms)
+        self.since_ms = now_ms
+        self._go("paused")
+
+    def resume(self, now_ms):
+        """Re-arm, ramp from zero, restart the train's cycle, replay nothing."""
+        self._need("resume", ("paused",))
+        self._ready(now_ms)
+        again = [c for c in self.channels.values() if c.wanted and c.left_us > 0]
+        if not again:
+            self._end("time_over", now_ms)
+            return
+        self._play(again, now_ms)
+
+    def stop(self, reason, now_ms):
+        """End whatever runs. Harmless in every state; a fault stays latched."""
+        if self.state in LIVE or self.state in ("armed", "paused"):
+            self._end(reason, now_ms)
+
+    def clear(self):
+        """Clear the latched fault. Raises StateError while its cause is still there."""
+        if self.state != "fault":
+            return
+        if self.output.cause(self.fault):
+            raise StateError("not_gone", {"fault": self.fault})
+        self.fault = None
+        self.channels = {}
+        self._go("idle")
+
+    def keepalive(self, token, now_ms):
+        if token == self.token:
+            self.heard_ms = now_ms
+
+    # -- what time and hardware ask ----------------------------------------------------------------------------
+
+    def trip(self, fault, now_ms):
+        """Latch a fault: output ends, hard where waiting for a pulse would be wrong."""
+        if self.state == "fault":
+            return
+        self._quiet(fault in HARD, now_ms)
+        self.fault = fault
+        self.stop_reason = fault
+        self.token = None
+        self.state = "fault"
+        self.notify("fault", fault)
+
+    def tick(self, now_ms):
+        """One pass of the app loop: leases, set-points, limits of time. Call at least every 20 ms while live."""
+        state = self.state
+        if state not in LIVE and state not in ("armed", "paused"):
+            return
+        if not self.output.interlock():
+            return self.trip("interlock_open", now_ms)
+        if now_ms - self.heard_ms > messages.KEEPALIVE_MS:
+            return self.trip("host_lost", now_ms)
+        if state == "armed":
+            if now_ms - self.since_ms >= messages.ARM_MS:
+                self._end("auto_disarm", now_ms)
+            return
+        if state == "paused":
+            if now_ms - self.since_ms >= messages.PAUSE_MS:
+                self._end("limit", now_ms)
+            return
+        self._live(now_ms)
+
+    def _live(self, now_ms):
+        output = self.output
+        playing = 0
+        phase = "ramp_down"
+        for n in self.channels:
+            channel = self.channels[n]
+            if not channel.running:
+                continue
+            fault = output.service(n, channel.feeder, channel.set_ua)
+            if fault:
+                return self.trip(fault, now_ms)
+            if output.finished(n, channel.feeder):
+                output.set_ua(n, 0)
+                channel.settle(0)
+                continue
+            playing += 1
+            t_ms = now_ms - channel.started_ms
+            wanted = channel.target_ua * (channel.envelope.level(t_ms) >> 4) >> 12
+            channel.set_ua = slew(channel.set_ua, wanted, self.step_ua)
+            output.set_ua(n, channel.set_ua)
+            here = channel.envelope.phase(t_ms)
+            if here == "run" or phase == "ramp_down":
+                phase = here
+        if not playing:
+            self._end("time_over", now_ms)
+        elif phase != self.state:
+            self._go(phase)
+
+    def t_left_ms(self, now_ms):
+        """Time left of the session: of the channel that has most left."""
+        left = 0
+        for channel in self.channels.values():
+            mine = channel.left_us // 1000
+            if channel.running:
+                mine -= now_ms - channel.started_ms
+            if mine > left and (channel.wanted or self.state in ("loaded", "armed")):
+                left = mine
+        return left
+
+    def duration_ms(self, now_ms):
+        """Time live so far, pauses excluded."""
+        return self.live_ms + (now_ms - self.went_live_ms if self.state in LIVE else 0)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _need(self, method, states):
+        if self.state == "fault":
+            raise StateError("fault", {"fault": self.fault})
+        if self.state not in states:
+            raise StateError("wrong_state", {"method": method, "state": self.state})
+
+    def _ready(self, now_ms):
+        if not self.output.interlock():
+            self.trip("interlock_open", now_ms)
+            raise StateError("fault", {"fault": "interlock_open"})
+        fault = self.output.arm(list(self.channels))
+        if fault:
+            self.trip(fault, now_ms)
+            raise StateError("fault", {"fault": fault})
+
+    def _play(self, channels, now_ms):
+        for channel in channels:
+            channel.begin(now_ms)
+        self.output.start([(channel.n, channel.feeder) for channel in channels])
+        if self.state not in LIVE:
+            self.went_live_ms = now_ms
+            self._go("ramp_up")
+
+    def _quiet(self, hard, now_ms):
+        """No output from here on; what was played is taken into the totals."""
+        if self.state in LIVE:
+            self.live_ms += now_ms - self.went_live_ms
+        running = [c for c in self.channels.values() if c.running]
+        feeders = [(c.n, c.feeder) for c in running]
+        if hard:
+            cut = self.output.kill(feeders)
+        else:
+            cut = ()
+            self.output.hold(feeders)
+        for channel in running:
+            channel.settle(1 if channel.n in cut else 0)
+
+    def _end(self, reason, now_ms):
+        self._quiet(False, now_ms)
+        self.stop_reason = reason
+        self.token = None
+        self._go("done")
+        self.notify("end", reason)
+
+    def _go(self, state):
+        self.state = state
+        self.notify("state", state)
