@@ -1,0 +1,1 @@
+"""The commands of `rheo`. Thin: they read options, call a service, print. No service imports this folder."""
