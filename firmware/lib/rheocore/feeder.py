@@ -16,12 +16,13 @@ _MASK = SIZE - 1
 class Feeder:
     """Items of one channel on their way.
 
-    ring: array('H') of 2 * SIZE halves. made, read, played: items since begin(), counted up and never wrapped.
+    ring: array('H') that holds the ring from half `first` on (the DMA wants it aligned). made, read, played: items since begin(), counted up and never wrapped.
     pulses, charge_pc, t_us: of the items played since begin(). A pulse counts when the state machine takes its item.
     """
 
-    def __init__(self, ring):
+    def __init__(self, ring, first=0):
         self.ring = ring
+        self.first = first
         self.cost = array("H", bytes(2 * SIZE))
         self.begin(None)
 
@@ -40,14 +41,15 @@ class Feeder:
         """Make items until the lease is full or the plan ends. Returns the number of unread words: the DMA's count."""
         plan = self.plan
         ring = self.ring
+        first = self.first
         cost = self.cost
         while not self.exhausted and self.ahead_us <= LEASE_US - 16_000:
             if not plan.next():
                 self.exhausted = True
                 break
             i = self.made & _MASK
-            ring[2 * i] = plan.lo
-            ring[2 * i + 1] = plan.hi
+            ring[first + 2 * i] = plan.lo
+            ring[first + 2 * i + 1] = plan.hi
             cost[i] = plan.dur_us | _PULSE if plan.pulse else plan.dur_us
             self.ahead_us += plan.dur_us
             self.made += 1
@@ -71,7 +73,7 @@ class Feeder:
             if dur & _PULSE:
                 self.pulses += 1
                 self.last_pulse = 1
-                self.charge_pc += set_ua * (ring[2 * i] & 0x3FF)
+                self.charge_pc += set_ua * (ring[self.first + 2 * i] & 0x3FF)
                 self.t_us += dur & ~_PULSE
             else:
                 self.last_pulse = 0

@@ -10,6 +10,7 @@ The output (rheorp2/engine.py; a refusing fake in tests/core) has:
   service(n, feeder, set_ua) -> None or a fault     renew the lease, account what was played; each pass
   finished(n, feeder) -> True once the last item has been played
   set_ua(n, ua)       set-point                     interlock() -> True closed     cause(fault) -> True while it is there
+  guard_fault() -> None or a fault   the guard has latched, or is not what it was armed as
   quiet() -> True if every leg reads low
 """
 
@@ -34,7 +35,7 @@ class Channel:
         self.cfg = cfg
         self.target_ua = cfg["amplitude_ua"]
         self.left_us = cfg["duration_ms"] * 1000
-        self.feeder = Feeder(ring)
+        self.feeder = Feeder(*ring)
         self.pulses = self.truncated = self.charge_pc = 0  # of the stretches before this one
         self.set_ua = 0
         self.running = False
@@ -67,7 +68,7 @@ class Channel:
 
 
 class Session:
-    """The board's one session. output: see the module; board: the description; rings: {n: array('H')};
+    """The board's one session. output: see the module; board: the description; rings: {n: Feeder's arguments};
     notify(kind, detail): events; new_token() -> int."""
 
     def __init__(self, output, board, rings, notify, new_token):
@@ -186,8 +187,9 @@ class Session:
         state = self.state
         if state not in LIVE and state not in ("armed", "paused"):
             return
-        if not self.output.interlock():
-            return self.trip("interlock_open", now_ms)
+        fault = self.output.guard_fault()
+        if fault:
+            return self.trip(fault, now_ms)
         if now_ms - self.heard_ms > messages.KEEPALIVE_MS:
             return self.trip("host_lost", now_ms)
         if state == "armed":

@@ -10,7 +10,7 @@ import rp2
 @rp2.asm_pio(sideset_init=(rp2.PIO.OUT_LOW, rp2.PIO.OUT_LOW), out_shiftdir=rp2.PIO.SHIFT_RIGHT)
 def biphasic():
     # Side-set: leg A = 1, leg B = 2. Both phases take their length from y: unequal phases have no encoding.
-    # The only two places to stall have both legs low.
+    # The only three places to stall have both legs low.
     wait(0, irq, 4).side(0)  # IRQ flag 4 set = hold: every item starts by asking leave
     pull(block).side(0)
     out(y, 10).side(0)
@@ -27,7 +27,8 @@ def biphasic():
     mov(x, y).side(0)
     label("b")
     jmp(x_dec, "b").side(2)  # the same width, from the same register
-    set(y, 4).side(0)[7]
+    wait(0, irq, 4).side(0)  # held in a pulse, it stands here: the counter tells a cut pulse from a whole one
+    set(y, 4).side(0)[6]
     label("f")
     set(x, 31).side(0)[7]  # the fixed part: caps the rate of anything, garbage included
     label("f2")
@@ -44,7 +45,7 @@ def guard():
     # Full clock, highest state machine: what it writes wins. jmp pin = interlock, closed = high.
     label("watch")
     jmp(pin, "watch")
-    irq(4)  # hold everything
+    irq(4)  # hold everything; the CPU's kill enters here
     wrap_target()
     mov(pins, null)  # every cycle, for ever
     wrap()

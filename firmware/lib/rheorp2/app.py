@@ -1,0 +1,170 @@
+"""The app loop: link, session, telemetry. Sleeps when there is nothing to do; never blocks; ends safe in every way."""
+
+import os
+import sys
+
+import machine
+
+import rheo_board
+import rheo_build
+from rheocore import frames, messages
+from rheocore.limits import PASS_MS
+from rheocore.server import Server
+from rheocore.session import Session
+from rheorp2 import hw
+from rheorp2.dac import Dac
+from rheorp2.engine import Engine
+from rheorp2.link import Link
+from rheorp2.sense import Sense
+
+_HOOK_MARK = 0x5248454F  # left by the board's C hook in SCRATCH3
+_IDLE_MS = 1000
+_SLOW_TELEMETRY_MS = 1000
+_WATCHED_MS = 3000  # idle telemetry goes on this long after the last ack
+
+
+def _info():
+    hook = hw.same(hw.WATCHDOG + 0x18, _HOOK_MARK)
+    hw.wr(hw.WATCHDOG + 0x18, 0)  # marked anew at every boot, or not at all
+    return {
+        "board": rheo_build.BOARD,
+        "serial": "".join("%02X" % b for b in machine.unique_id()),
+        "firmware": {"version": rheo_build.VERSION, "hash": rheo_build.HASH, "origin": rheo_build.ORIGIN},
+        "micropython": os.uname().release,
+        "c_hook": hook,
+        "reset_cause": {machine.PWRON_RESET: "power", machine.WDT_RESET: "watchdog"}.get(machine.reset_cause(), "other"),
+    }
+
+
+class App:
+    """Everything, constructed once. loop() runs until an exception ends it."""
+
+    def __init__(self):
+        board = rheo_board.BOARD
+        self.dac = Dac(board)
+        self.engine = Engine(board, self.dac)
+        self.sense = Sense(board)
+        self.link = Link()
+        self.tokens = 0
+        self.session = Session(self.engine, board, self.engine.rings, self.event, self.new_token)
+        self.server = Server(self.session, board, _info(), self.sense.of)
+        self.seq = 0
+        self.events = 0
+        self.next_tick_ms = self.next_tel_ms = 0
+        self.heard_ms = -_WATCHED_MS
+        self.acked = -1
+        self.turn = 0
+
+    def new_token(self):
+        self.tokens = self.tokens % 9999 + 1
+        return self.tokens * 10_000 + (hw.now_ms() & 0x1FFF)
+
+    def event(self, kind, detail):
+        """Queue an event of the session."""
+        params = [self.events, hw.now_ms() * 1000, kind, detail]
+        self.events += 1
+        if self.server.greeted:
+            self.link.send(frames.encode({"jsonrpc": "2.0", "method": "event", "params": params}))
+
+    def loop(self):
+        """One pass: sleep, read, tick, telemetry, write; in this order for ever."""
+        link = self.link
+        session = self.session
+        while True:
+            now = hw.now_ms()
+            active = session.state in messages.LIVE
+            if active:
+                pace = PASS_MS
+            elif session.state in ("armed", "paused"):
+                pace = 5 * PASS_MS
+            else:
+                pace = _IDLE_MS
+            left = min(self.next_tick_ms - now, pace)
+            if link.queue:
+                left = min(left, 2)
+            if left > 0:
+                link.wait(left)
+            self.read()
+            now = hw.now_ms()
+            if now >= self.next_tick_ms or (session.state in messages.LIVE) != active:
+                self.next_tick_ms = now + pace if session.state not in messages.LIVE else now + PASS_MS
+                session.tick(now)
+                self.measure()
+            if now >= self.next_tel_ms:
+                self.telemetry(now)
+            link.pump()
+
+    def read(self):
+        """Take every line that has arrived, answer each."""
+        link = self.link
+        server = self.server
+        line = link.read_line()
+        while line is not None:
+            now = hw.now_ms()
+            reply = server.handle(line, now) if line else server.too_long()
+            if reply is not None:
+                link.acked()  # whoever asks has read what was answered before
+                link.send(reply)
+                link.pump()
+            elif server.acked == self.seq - 1:
+                link.acked()
+                self.heard_ms = now
+            line = link.read_line()
+
+    def measure(self):
+        """Measure one running channel a pass."""
+        running = [n for n in self.session.channels if self.session.channels[n].running]
+        if running:
+            self.turn += 1
+            self.sense.read(running[self.turn % len(running)])
+
+    def telemetry(self, now):
+        session = self.session
+        busy = session.state in messages.LIVE or session.state in ("armed", "paused")
+        self.next_tel_ms = now + (messages.TELEMETRY_MS if busy else _SLOW_TELEMETRY_MS)
+        if not self.server.greeted or not (busy or now - self.heard_ms < _WATCHED_MS):
+            return
+        channels = []
+        for n in session.channels:
+            channel = session.channels[n]
+            meas = self.sense.of(n) or (None, None)
+            channels.append([channel.set_ua, meas[0], meas[1], channel.pulses_now(), channel.charge_nc()])
+        params = [
+            self.seq,
+            now * 1000,
+            session.state,
+            session.t_left_ms(now),
+            self.engine.interlock(),
+            session.fault,
+            channels,
+        ]
+        line = frames.encode({"jsonrpc": "2.0", "method": "tel", "params": params})
+        self.seq += 1
+        if self.link.room_for(len(line)):
+            self.link.send(line)
+        else:
+            self.link.dropped += 1
+
+    def break_off(self):
+        """Ctrl-C: output off first, whatever else arrives meanwhile."""
+        while True:
+            try:
+                self.engine.cut_off()
+                self.session.trip("host_break", hw.now_ms())
+                return
+            except KeyboardInterrupt:
+                pass
+
+
+def main():
+    """Run the app; return only for the REPL, with output off. Every other way out resets the board."""
+    app = App()
+    try:
+        app.loop()
+    except KeyboardInterrupt:
+        app.break_off()
+        print("rheobase: output off, leaving to the REPL")
+    except BaseException as error:
+        app.engine.cut_off()
+        sys.print_exception(error)
+        machine.reset()

@@ -1,0 +1,58 @@
+"""Current set-points: one PWM channel each, filtered outside. Steps and slew are the session's; zero is always here."""
+
+from rheorp2 import hw
+
+
+class Dac:
+    """board: the description. Slices run for ever once constructed; off is compare 0."""
+
+    def __init__(self, board):
+        self.top = board["dac_top"]
+        self.full_ua = board["full_scale_ua"]
+        self.pins = {c["n"]: c["dac"] for c in board["channels"]}
+        self.compare = [0] * 8  # shadow of CC: a half cannot be written alone
+        self.now_ua = {n: 0 for n in self.pins}
+        self.slices = 0
+        for pin in self.pins.values():
+            self.slices |= 1 << (pin >> 1 & 7)
+        for i in range(8):
+            if self.slices >> i & 1:
+                at = hw.PWM + 0x14 * i
+                hw.wr(at + 12, 0)
+                hw.wr(at + 16, self.top)
+                hw.wr(at + 4, 1 << 4)
+                hw.wr(at, 1)
+        for pin in self.pins.values():
+            hw.wr(hw.PADS + 4 * pin, 0x56)
+            hw.wr(hw.IO + 8 * pin + 4, hw.FUNC_PWM)
+
+    def set_ua(self, n, ua):
+        """Set-point of channel n in uA, 0..full scale, to the nearest step of the DAC."""
+        if ua == self.now_ua[n]:
+            return
+        self.now_ua[n] = ua
+        pin = self.pins[n]
+        i = pin >> 1 & 7
+        duty = (ua * (self.top + 1) + self.full_ua // 2) // self.full_ua
+        if pin & 1:
+            self.compare[i] = self.compare[i] & 0xFFFF | duty << 16
+        else:
+            self.compare[i] = self.compare[i] & 0xFFFF0000 | duty
+        hw.wr(hw.PWM + 0x14 * i + 12, self.compare[i])
+
+    def ua(self, n):
+        return self.now_ua[n]
+
+    def zero(self):
+        """Every set-point to zero, whatever the shadow believes."""
+        for i in range(8):
+            if self.slices >> i & 1:
+                hw.wr(hw.PWM + 0x14 * i + 12, 0)
+        self.forget()
+
+    def forget(self):
+        """The compare registers were zeroed elsewhere (kill)."""
+        for i in range(8):
+            self.compare[i] = 0
+        for n in self.now_ua:
+            self.now_ua[n] = 0

@@ -1,0 +1,150 @@
+"""Registers of the RP2040 and word access to them (RP2040 datasheet, chapters 2.5, 2.19, 3.7, 4.5, 4.7).
+
+Viper, so that a write neither allocates nor can be interrupted by KeyboardInterrupt. Not for flash or ROM.
+"""
+
+from micropython import const
+
+SET = const(0x2000)  # atomic alias offsets
+CLR = const(0x3000)
+
+PIO0 = const(0x50200000)
+PIO_CTRL = const(0x50200000)  # enable 3:0, restart 7:4, divider restart 11:8
+PIO_FDEBUG = const(0x50200008)  # TXSTALL 27:24
+PIO_FLEVEL = const(0x5020000C)
+PIO_TXF0 = const(0x50200010)
+PIO_IRQ = const(0x50200030)  # write 1 to clear
+PIO_IRQ_FORCE = const(0x50200034)
+PIO_PADOUT = const(0x5020003C)
+PIO_MEM = const(0x50200048)
+PIO_SM = const(0x502000C8)  # CLKDIV, EXECCTRL, SHIFTCTRL, ADDR, INSTR, PINCTRL; stride 0x18
+SM_STRIDE = const(0x18)
+
+IO = const(0x40014000)  # GPIO n: STATUS at 8n, CTRL at 8n + 4
+PADS = const(0x4001C004)  # GPIO n at 4n
+FUNC_PWM = const(4)
+FUNC_PIO0 = const(6)
+OUT_LOW = const(0x200)  # OUTOVER = drive low
+
+PWM = const(0x40050000)  # slice n at 0x14 n: CSR, DIV, CTR, CC, TOP
+
+DMA = const(0x50000000)  # channel n at 0x40 n: READ, WRITE, COUNT, CTRL_TRIG; AL1_CTRL at 0x10
+DMA_MULTI_TRIGGER = const(0x50000430)
+DMA_ABORT = const(0x50000444)
+
+TIMER_HIGH = const(0x40054024)
+TIMER_LOW = const(0x40054028)
+WATCHDOG = const(0x40058000)  # CTRL; REASON at 8; SCRATCH n at 0xC + 4n
+
+
+@micropython.viper
+def wr(address: uint, value: uint):
+    """Write one 32-bit word."""
+    p = ptr32(address)
+    p[0] = value
+
+
+@micropython.viper
+def field(address: uint, shift: int, mask: int) -> int:
+    """(word >> shift) & mask, mask below 2**30: allocates nothing."""
+    p = ptr32(address)
+    return (p[0] >> shift) & mask
+
+
+@micropython.viper
+def same(address: uint, value: uint) -> bool:
+    """True if the word reads as value."""
+    p = ptr32(address)
+    return p[0] == int(value)
+
+
+@micropython.viper
+def now_ms() -> int:
+    """Milliseconds since power-on from the 64-bit TIMER; below 2**30 (12 days) it allocates nothing."""
+    block = 0x4005
+    high = ptr32((block << 16) + 0x4024)
+    low = ptr32((block << 16) + 0x4028)
+    h = high[0]
+    n = low[0]
+    if high[0] != h:
+        h = high[0]
+        n = low[0]
+    # 2**32 us = 4294967 ms + 296 us
+    top = (n >> 16) & 0xFFFF
+    ms = top * 65 + (top * 536 + (n & 0xFFFF)) // 1000
+    return ms + h * 4294967 + h * 296 // 1000
+
+
+# A literal above 2**30 is an object to viper: addresses there are made by a shift.
+
+
+@micropython.viper
+def read_dma(n: int) -> int:
+    """Halt DMA channel n and return its READ_ADDR; a transfer in flight ends first. Restart with run_dma()."""
+    high = 0x5000
+    p = ptr32((high << 16) + n * 64)
+    clear = ptr32((high << 16) + 0x3000 + n * 64)
+    clear[4] = 1  # AL1_CTRL through the CLR alias: EN off, no trigger
+    at = p[0]  # the store above has long ended a transfer that was in flight
+    abort = ptr32((high << 16) + 0x444)
+    abort[0] = 1 << n
+    i = 0
+    while (p[4] >> 24) & 1 and i < 1000:  # BUSY; CHAN_ABORT itself never reads back 0 on the emulator
+        i += 1
+    at = p[0]
+    return at
+
+
+@micropython.viper
+def run_dma(n: int, read: uint, count: int, ctrl: uint):
+    """Trigger DMA channel n: count words from read, control word ctrl."""
+    high = 0x5000
+    p = ptr32((high << 16) + n * 64)
+    p[0] = int(read)
+    p[2] = count
+    p[3] = int(ctrl)
+
+
+@micropython.viper
+def set_gate(leg_base: int, legs: int, low: int):
+    """Pad override of every leg: low 1 forces it low, 0 lets the PIO through. Function select stays PIO0."""
+    value = 6
+    if low:
+        value = 0x206
+    high = 0x4001
+    p = ptr32((high << 16) + 0x4000)
+    i = leg_base
+    while i < leg_base + legs:
+        p[2 * i + 1] = value
+        i += 1
+
+
+@micropython.viper
+def kill(leg_base: int, legs: int, guard_kill: int, dma_mask: int, sm_mask: int, slices: int):
+    """Everything that ends output, at once, in one call that nothing can interrupt.
+
+    guard_kill: instruction `jmp` to the guard's irq. sm_mask: channel state machines. slices: bit mask of DAC slices.
+    """
+    high = 0x5020
+    pio = ptr32(high << 16)
+    pio[13] = 16  # IRQ_FORCE: hold
+    pio[72] = guard_kill  # SM3_INSTR: latch
+    high = 0x4001
+    io = ptr32((high << 16) + 0x4000)
+    i = leg_base
+    while i < leg_base + legs:
+        io[2 * i + 1] = 0x206
+        i += 1
+    high = 0x5000
+    abort = ptr32((high << 16) + 0x444)
+    abort[0] = dma_mask
+    high = 0x5020
+    clear = ptr32((high << 16) + 0x3000)
+    clear[0] = sm_mask
+    high = 0x4005
+    pwm = ptr32(high << 16)
+    i = 0
+    while i < 8:
+        if slices & (1 << i):
+            pwm[5 * i + 3] = 0
+        i += 1

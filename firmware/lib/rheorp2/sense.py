@@ -1,0 +1,32 @@
+"""Measured current and impedance: the output stage's sample-and-hold through the multiplexer into the ADC."""
+
+import machine
+
+
+class Sense:
+    """board: the description. read(n) measures, last[n] is (ua, ohms) of the newest reading; ohms None below 50 uA."""
+
+    LEAST_UA = 50  # below it the impedance is noise
+
+    def __init__(self, board):
+        self.board = board
+        self.select = [machine.Pin(p, machine.Pin.OUT, value=0) for p in board["mux_select"]]
+        self.adc = machine.ADC(board["sense_adc"])
+        self.channels = {c["n"]: c for c in board["channels"]}
+        self.last = {}
+
+    def _input(self, index):
+        for i in range(len(self.select)):
+            self.select[i](index >> i & 1)
+        return self.adc.read_u16()
+
+    def read(self, n):
+        """Measure channel n: current in uA and impedance in ohms as sampled in the last pulse's leg A."""
+        board = self.board
+        channel = self.channels[n]
+        ua = self._input(channel["mux_current"]) * (board["sense_current_full_ua"] >> 4) // 4096
+        mv = self._input(channel["mux_voltage"]) * (board["sense_voltage_full_mv"] >> 4) // 4096
+        self.last[n] = (ua, mv * 1000 // ua if ua >= self.LEAST_UA else None)
+
+    def of(self, n):
+        return self.last.get(n)
