@@ -1,0 +1,37 @@
+# One command for each thing. `make demo` and `make test` set up all they need by themselves.
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test image lint format types bench setup clean
+
+demo: $(READY)
+	$(BIN)/python -m rheobase.demo --out demo-out
+
+test: $(READY)
+	$(BIN)/rheo image build
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+image: $(READY)
+	$(BIN)/rheo image build
+
+bench: $(READY)
+	$(BIN)/python benchmarks/realtime_factor.py
+
+lint: $(READY)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(READY)
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+types: $(READY)
+	$(BIN)/mypy
+
+setup: $(READY)
+
+$(READY): pyproject.toml tools/setup
+	tools/setup $(VENV)
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-out build dist
