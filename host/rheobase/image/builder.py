@@ -1,0 +1,328 @@
+"""Build an image of a board with MicroPython's own build system. Decides nothing about which image gets used.
+
+Layout of the cache: sources/ (Debian's), build/<board>-<sources>/ (cmake tree, staged files, log), images/.
+Everything of ours is copied into the cache first, so that a path with spaces in the installation does not matter.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import rheobase
+from rheobase import paths
+from rheobase.errors import HostError, UsageError
+from rheobase.image import debian, firmware_files, info, toolchain, uf2
+from rheobase.image.lock import image_lock
+
+OLDEST = (1, 25)
+_FORMAT = "1"  # of the key; raise it when the way of building changes what comes out
+_SUBMODULES = {
+    "lib/pico-sdk": "pico_sdk_init.cmake",
+    "lib/tinyusb": "src/tusb.h",
+    "lib/mbedtls": "library/version.c",
+}
+_FINGERPRINTED = (
+    "py",
+    "extmod",
+    "shared",
+    "drivers",
+    "tools",
+    "mpy-cross",
+    "ports/rp2",
+    "lib",
+)
+_NOT_OURS = (
+    "MAKE",
+    "MFLAGS",
+    "CFLAGS",
+    "LDFLAGS",
+    "MICROPY",
+    "PICO_",
+    "CMAKE_",
+    "BOARD",
+    "BUILD",
+    "PYTHONPATH",
+)
+
+
+def build(board="RHEO_PICO", micropython=None, log=None, install_tools=False) -> info.ImageInfo:
+    """The image of `board` as things are now; an unchanged one comes from the cache at once.
+
+    board: RHEO_PICO (firmware frozen in) or RPI_PICO (stock MicroPython). micropython: a checkout with its
+    submodules, or None for Debian's packages. log: called with sentences of progress (default: stderr).
+    install_tools: bring missing packages by apt-get, as root or with sudo.
+    Raises UsageError, HostError (exit 8) with what to do next.
+    """
+    log = log or (lambda text: print(text, file=sys.stderr))
+    firmware_files.check_board(board)
+    if any(c.isspace() for c in str(paths.cache_dir())):
+        raise HostError(
+            "cache_path",
+            f"The cache folder {paths.cache_dir()} has a space in its name; MicroPython cannot be built in there.",
+            "Set RHEO_CACHE to a folder without one.",
+        )
+    if micropython is None and not debian.is_debian() and not debian.present():
+        raise HostError(
+            "not_debian",
+            "Images are built from Debian's packages, and this is not Debian.",
+            "Use the official image (rheo image fetch) or a checkout (rheo image build --micropython DIR).",
+        )
+    source = checkout(micropython) if micropython is not None else debian.present()
+    if source:
+        found = cached(board, source)
+        if found:
+            return found
+    files = firmware_files.read_files(board)  # said before anything is fetched or installed, if it is not whole
+    toolchain.require(micropython is None, log, install_tools)
+    with image_lock(log) as lock_fd:
+        source = source or debian.ensure(log)
+        found = cached(board, source)  # whoever had the lock may have built it
+        return found or _build(board, source, files, log, lock_fd)
+
+
+def cached(board: str, source: dict) -> info.ImageInfo | None:
+    """The image of `board` that building from `source` now would give, if it is in the cache."""
+    ours = inputs(board)
+    found = info.load(info.images_dir() / _name(board, source, ours))
+    if found:
+        found.why = f"built from {found.origin}; nothing has changed since"
+    return found
+
+
+def checkout(path) -> dict:
+    """What identifies a MicroPython checkout for building. Raises HostError when it cannot be built from."""
+    tree = Path(path).expanduser().resolve()
+    if any(c.isspace() for c in str(tree)):
+        raise UsageError(
+            "checkout_path",
+            f"{tree} has a space in its name.",
+            "Move or link it to a path without one.",
+        )
+    version = debian.version_of(tree)
+    if tuple(int(n) for n in re.findall(r"\d+", version)[:2]) < OLDEST:
+        raise HostError(
+            "micropython_too_old",
+            f"{tree} is MicroPython {version}; the firmware needs {OLDEST[0]}.{OLDEST[1]} or later.",
+            "Check out a later version: git checkout v1.25.0",
+        )
+    absent = [name for name, file in _SUBMODULES.items() if not (tree / name / file).is_file()]
+    if absent:
+        raise HostError(
+            "no_submodules",
+            f"The checkout {tree} lacks {', '.join(absent)}.",
+            f"In {tree} run: git submodule update --init {' '.join(absent)}",
+        )
+    return {
+        "kind": info.BUILT_CHECKOUT,
+        "micropython": version,
+        "path": str(tree),
+        "id": _fingerprint(tree),
+    }
+
+
+def _fingerprint(tree):
+    """Hash over names, sizes and times of the files a build reads: quick, and changes with every edit or checkout."""
+    digest = hashlib.sha256()
+    for top in _FINGERPRINTED:
+        for folder, folders, names in os.walk(tree / top):
+            folders[:] = sorted(f for f in folders if not f.startswith((".", "build", "__pycache__", "test", "docs")))
+            for name in sorted(names):
+                stat = os.lstat(os.path.join(folder, name))
+                digest.update(f"{folder}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def inputs(board: str) -> str:
+    """Hash over everything of ours that goes into an image of `board`."""
+    digest = hashlib.sha256(f"{_FORMAT} {rheobase.__version__} {board}".encode())
+    for name, content in sorted(_board_files(board).items()):
+        digest.update(b"\0%s\0%d\0" % (name.encode(), len(content)) + content)
+    digest.update((firmware_files.firmware_hash(board) or "").encode())
+    return digest.hexdigest()[:16]
+
+
+def _board_files(board):
+    """Our part of the build besides the firmware: relative path -> content."""
+    root = paths.boards_dir()
+    found = [*root.glob("*.py"), *(p for p in (root / board).glob("*") if p.is_file())]
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in found}
+
+
+def _tree_of(source):
+    return Path(source["path"]) if source["kind"] == info.BUILT_CHECKOUT else debian.folder() / "tree"
+
+
+def _source_id(source):
+    """Short name of the sources; the same place on disk gives the same build tree, whatever its state."""
+    where = source["path"] if source["kind"] == info.BUILT_CHECKOUT else f"debian-{source['suite']}"
+    return hashlib.sha256(where.encode()).hexdigest()[:8]
+
+
+def _name(board, source, ours):
+    state = source["id"] if source["kind"] == info.BUILT_CHECKOUT else "".join(source["packages"])
+    key = hashlib.sha256(f"{ours} {_source_id(source)} {state}".encode()).hexdigest()[:12]
+    return f"{board}-{source['micropython']}-{key}"
+
+
+def _build(board, source, files, log, lock_fd):
+    tree, ours = _tree_of(source), inputs(board)
+    work = paths.cache_dir() / "build" / f"{board}-{_source_id(source)}"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        staged = {f"boards/{name}": content for name, content in _board_files(board).items()}
+        staged["no-lib/README.md"] = b"micropython-lib is not needed.\n"
+        firmware_files.mirror(staged, work / "ours")
+        digest = firmware_files.stage(board, work / "firmware", files) if files else None
+    except OSError as error:
+        raise HostError(
+            "cache_not_writable",
+            f"{work} cannot be written: {error.strerror or error}.",
+            "Make room or set RHEO_CACHE to another folder.",
+        ) from error
+    run = _Runner(work, source, lock_fd)
+    cross = paths.cache_dir() / "build" / f"mpy-cross-{_source_id(source)}"
+    warm = (work / "cmake" / "Makefile").is_file() and not run.interrupted(work / "cmake")
+    log(
+        f"Building MicroPython {source['micropython']} for {board} "
+        + ("(only what changed) ..." if warm else "(a minute or two the first time) ...")
+    )
+    run.step(
+        cross,
+        [
+            "make",
+            "-C",
+            str(tree / "mpy-cross"),
+            f"BUILD={cross}",
+            "USER_C_MODULES=",
+            *run.jobs,
+        ],
+    )
+    run.env["MICROPY_MPYCROSS"] = str(cross / "mpy-cross")
+    configure = [
+        "cmake",
+        "-S",
+        str(tree / "ports" / "rp2"),
+        "-B",
+        str(work / "cmake"),
+        "-G",
+        "Unix Makefiles",
+    ]
+    configure += [
+        f"-DMICROPY_BOARD={board}",
+        "-DPICO_NO_PICOTOOL=1",
+        f"-DMICROPY_LIB_DIR={work}/ours/no-lib",
+    ]
+    if files:
+        configure += [
+            f"-DMICROPY_BOARD_DIR={work}/ours/boards/{board}",
+            f"-DRHEO_STAGE={work}/firmware",
+        ]
+    else:
+        configure += [f"-DMICROPY_FROZEN_MANIFEST={work}/ours/boards/stock_manifest.py"]
+    run.step(work / "cmake", configure, ["make", "-C", str(work / "cmake"), *run.jobs])
+    image = _read(work / "cmake" / "firmware.bin")
+    log(f"Built: {len(image) // 1024} kB" + (f", firmware {digest}" if digest else "") + ".")
+    described = f"Debian {source['suite']} packages" if source["kind"] == info.BUILT_DEBIAN else source["path"]
+    built = info.add(
+        _name(board, source, ours),
+        uf2.from_bin(image),
+        image,
+        {
+            "board": board,
+            "micropython": source["micropython"],
+            "origin": f"built from {described}",
+            "firmware_hash": digest,
+            "source": {k: v for k, v in source.items() if k in ("kind", "path", "id", "packages")},
+            "inputs": ours,
+        },
+        elf=work / "cmake" / "firmware.elf",
+    )
+    built.why = f"{built.origin} just now"
+    return built
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HostError(
+            "build_failed",
+            f"The build ended without {path}.",
+            "Delete build/ in the cache.",
+        ) from error
+
+
+class _Runner:
+    """Runs the steps of a build, with a log file, a clean environment, and a mark for steps that were cut off."""
+
+    def __init__(self, work, source, lock_fd):
+        self.log_path = work / "build.log"
+        self.log_path.write_text("")
+        self.lock_fd = lock_fd
+        self.jobs = [f"-j{os.cpu_count() or 1}"]
+        # A build started from `make` or from another firmware's shell must not inherit its settings.
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_OURS)}
+        self.env["LC_ALL"] = "C"
+        if source["kind"] == info.BUILT_DEBIAN:
+            # No git here to ask for a version, and the cache may lie inside somebody's checkout.
+            self.env.update(MICROPY_GIT_TAG="v" + source["micropython"], MICROPY_GIT_HASH="debian")
+
+    @staticmethod
+    def interrupted(folder):
+        """True if a step in `folder` was cut off (killed, power cut): its files cannot be trusted."""
+        return _mark(folder).exists()
+
+    def step(self, folder, *commands):
+        """Run `commands`, which write into `folder`. A folder left by a step that was cut off starts empty."""
+        if self.interrupted(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        _mark(folder).touch()
+        for command in commands:
+            with open(self.log_path, "a") as log:
+                log.write(f"$ {' '.join(command)}\n")
+                log.flush()
+                try:
+                    done = subprocess.run(
+                        command,
+                        check=False,
+                        env=self.env,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        pass_fds=(self.lock_fd,),
+                    )
+                except FileNotFoundError as error:
+                    raise HostError(
+                        "no_toolchain",
+                        f"{command[0]} is not installed.",
+                        "See: rheo doctor",
+                    ) from error
+            code = done.returncode
+            if code < 0:  # killed: what it was writing is not to be trusted
+                raise HostError(
+                    "build_killed",
+                    f"{command[0]} was stopped by signal {-code}.",
+                    "Build again.",
+                )
+            if code:
+                _mark(folder).unlink()  # it ended by itself, and make has cleaned up behind it
+                raise HostError(
+                    "build_failed",
+                    f"The build failed: {self._reason()}",
+                    f"Its log: {self.log_path}",
+                )
+        _mark(folder).unlink()
+
+    def _reason(self):
+        lines = self.log_path.read_text(errors="replace").splitlines()
+        telling = [line for line in lines if re.search(r"error|Error|No space left", line)]
+        return (telling or lines or ["no reason given"])[0].strip()
+
+
+def _mark(folder):
+    return folder.with_name(folder.name + ".unfinished")
