@@ -1,34 +1,45 @@
-"""The protocol document (a dict, as TOML gives it) -> a checked protocol -> the device's compact integers. No files.
+"""The protocol document (a dict, as TOML gives it) -> a checked protocol. Reads no files; compact.py goes on.
 
-A checked protocol keeps the document's own shape and units, with defaults filled in and whole numbers as integers.
+A checked protocol keeps the document's shape and units; defaults are filled in, whole numbers are integers.
 Every refusal is a ProtocolError that names the key, the value, the bound and what to do.
 """
 
 from rheocore import config
+from rheocore.compact import SESSION, ProtocolError, compact
 from rheocore.limits import DURATION_MAX_MS
+from rheocore.nearest import nearest
 from rheocore.units import decimal, scaled
 
 SCHEMA = 1
 TAGS = ("V", "V-low", "G", "PC", "D")  # how well a source is known (docs: clinical facts)
 PAIRS_MAX = 6  # twelve needles
-SESSION = "session.duration_s"
 
 TOP = ("schema", "id", "title", "mode", "electrode", "conditions", "pairs", "bench")
 SECTIONS = ("train", "envelope", "session", "limits", "source")
-TRAIN = {  # key: kinds that take it, None for all
-    "kind": None,
-    "frequency_hz": None,
-    "width_us": None,
-    "gap_us": None,
-    "burst_hz": ("burst",),
-    "burst_pulses": ("burst",),
-    "alt_frequency_hz": ("alternating",),
-    "dwell_s": ("alternating",),
-    "cycle_s": ("modulated",),
-}
+NEEDED = (  # (key, example)
+    ("id", 'id = "ea_2hz"'),
+    ("title", 'title = "2 Hz, 20 min"'),
+    ("mode", 'mode = "dnes"'),
+    ("electrode", 'electrode = "needle"'),
+    ("train", "[train]"),
+    ("envelope", "[envelope]"),
+    ("limits", "[limits]"),
+)
+TRAIN = (  # (key, kinds that take it or None for all, example for who left it out)
+    ("kind", None, '"continuous"'),
+    ("frequency_hz", None, "2"),
+    ("width_us", None, "200"),
+    ("gap_us", None, "50"),
+    ("burst_hz", ("burst",), "2"),
+    ("burst_pulses", ("burst",), "8"),
+    ("alt_frequency_hz", ("alternating",), "100"),
+    ("dwell_s", ("alternating",), "3"),
+    ("cycle_s", ("modulated",), "12"),
+)
+TRAIN_KEYS = tuple([row[0] for row in TRAIN])
 ENVELOPE = ("ramp_up_s", "ramp_down_s", "on_s", "off_s", "contractions")
 SOURCE = ("tag", "for", "cite")
-CITABLE = TOP[3:7] + tuple(TRAIN) + ENVELOPE + ("duration_s", "max_ma")
+CITABLE = TOP[3:7] + TRAIN_KEYS + ENVELOPE + ("duration_s", "max_ma")
 
 _F = config.FIELDS
 _HZ = (1000, config.MILLIHZ_MIN, config.MILLIHZ_MAX, "Hz")
@@ -54,45 +65,6 @@ NUMBERS = {
 }
 
 
-class ProtocolError(Exception):
-    """A document that cannot be played. path: "section.key"; message, hint: for people; code: for programs.
-
-    Codes: unknown_key, missing_key, bad_value; limit_duration and limit_preset when it is a limit that refuses.
-    """
-
-    def __init__(self, path, message, hint, code="bad_value"):
-        super().__init__(message)
-        self.path = path
-        self.message = message
-        self.hint = hint
-        self.code = code
-
-
-def nearest(word, known):
-    """The member of `known` that `word` most likely meant, or None if none is near (edit distance <= a third)."""
-    best, least = None, max(2, len(word) // 3) + 1
-    for candidate in known:
-        distance = _distance(word.lower(), candidate.lower(), least)
-        if distance < least:
-            best, least = candidate, distance
-    return best
-
-
-def _distance(a, b, stop):
-    """Edits (insert, delete, replace, swap of neighbours) from a to b; `stop` or more is as good as far."""
-    if abs(len(a) - len(b)) >= stop:
-        return stop
-    before, row = [], list(range(len(b) + 1))
-    for i in range(len(a)):
-        last, before, row = before, row, [i + 1]
-        for j in range(len(b)):
-            cost = min(before[j + 1] + 1, row[j] + 1, before[j] + (a[i] != b[j]))
-            if i and j and a[i] == b[j - 1] and a[i - 1] == b[j]:
-                cost = min(cost, last[j - 1] + 1)
-            row.append(cost)
-    return row[-1]
-
-
 def _quote(value):
     """A value as the author wrote it, shortened."""
     if isinstance(value, bool):
@@ -108,23 +80,23 @@ def _words(values):
 def _keys(table, path, known):
     """Refuse what is not a table, and any key that is not known, naming the nearest one."""
     if not isinstance(table, dict):
-        raise ProtocolError(path, "{} is a value; it must be a table".format(path), "Write it as [{}].".format(path))
+        raise ProtocolError(path, f"{path} is a value; it must be a table", f"Write it as [{path}].")
     for key in table:
         if key not in known:
             where = path + "." + key if path else key
             near = nearest(key, known)
-            hint = "Did you mean {}?".format(near) if near else "Known here: {}.".format(", ".join(known))
-            raise ProtocolError(where, "{} is not a key of a protocol".format(where), hint, "unknown_key")
+            hint = f"Did you mean {near}?" if near else "Known here: {}.".format(", ".join(known))
+            raise ProtocolError(where, f"{where} is not a key of a protocol", hint, "unknown_key")
 
 
 def _missing(path, example):
-    return ProtocolError(path, "{} is missing".format(path), "Add it, for example {}.".format(example), "missing_key")
+    return ProtocolError(path, f"{path} is missing", f"Add it, for example {example}.", "missing_key")
 
 
 def bounds(key):
-    """"1 to 1023 us": the range of a number, in the document's unit."""
+    """ "1 to 1023 us": the range of a number, in the document's unit."""
     factor, low, high, unit = NUMBERS[key]
-    return "{} to {} {}".format(decimal(low, factor), decimal(high, factor), unit).strip()
+    return f"{decimal(low, factor)} to {decimal(high, factor)} {unit}".strip()
 
 
 def _number(value, path, key):
@@ -133,20 +105,20 @@ def _number(value, path, key):
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ProtocolError(
             path,
-            "{} = {} is not a number".format(path, _quote(value)),
-            "Write a plain number ({}); the unit is in the key's name.".format(bounds(key)),
+            f"{path} = {_quote(value)} is not a number",
+            f"Write a plain number ({bounds(key)}); the unit is in the key's name.",
         )
-    hint = "Use {}.".format(bounds(key))
+    hint = f"Use {bounds(key)}."
     if value != value or value in (float("inf"), -float("inf")):
-        raise ProtocolError(path, "{} = {} is not a finite number".format(path, _quote(value)), hint)
+        raise ProtocolError(path, f"{path} = {_quote(value)} is not a finite number", hint)
     if value == int(value):
         value = int(value)
     elif factor == 1:
-        raise ProtocolError(path, "{} = {} is not a whole number".format(path, value), hint)
+        raise ProtocolError(path, f"{path} = {value} is not a whole number", hint)
     compact_value = scaled(value, factor) if value > 0 else value
     if compact_value < low or compact_value > high:
         below = compact_value < low
-        limit = "{} {}".format(decimal(low if below else high, factor), unit).strip()
+        limit = f"{decimal(low if below else high, factor)} {unit}".strip()
         text = "{} = {} is {} {}".format(path, _quote(value), "below" if below else "above", limit)
         raise ProtocolError(path, text, hint)
     return value
@@ -155,8 +127,12 @@ def _number(value, path, key):
 def _choice(value, path, choices):
     if value not in choices:
         near = nearest(value, choices) if isinstance(value, str) else None
-        hint = 'Did you mean "{}"?'.format(near) if near else "Use {}.".format(_words(['"' + c + '"' for c in choices]))
-        raise ProtocolError(path, "{} = {} is not one of {}".format(path, _quote(value), ", ".join(choices)), hint)
+        hint = (
+            f'Did you mean "{near}"?' if near else "Use {}.".format(_words(['"' + c + '"' for c in choices]))
+        )
+        raise ProtocolError(
+            path, "{} = {} is not one of {}".format(path, _quote(value), ", ".join(choices)), hint
+        )
     return value
 
 
@@ -167,14 +143,14 @@ def _slug(value, path):
             ok = ok and (c in "_0123456789" or "a" <= c <= "z")
     if not ok:
         hint = "Use small letters, digits and underscores, a letter first, 40 at most: ea_2hz."
-        raise ProtocolError(path, "{} = {} is not a name".format(path, _quote(value)), hint)
+        raise ProtocolError(path, f"{path} = {_quote(value)} is not a name", hint)
     return value
 
 
 def _text(value, path, most):
     if not isinstance(value, str) or not value.strip() or len(value) > most:
-        hint = "Write a text of 1 to {} characters in quotes.".format(most)
-        raise ProtocolError(path, "{} = {} is not a text".format(path, _quote(value)), hint)
+        hint = f"Write a text of 1 to {most} characters in quotes."
+        raise ProtocolError(path, f"{path} = {_quote(value)} is not a text", hint)
     return value
 
 
@@ -182,14 +158,11 @@ def validate(doc):
     """The checked protocol of a document. Raises ProtocolError for the first thing that is wrong."""
     _keys(doc, "", TOP + SECTIONS)
     if "schema" not in doc:
-        raise _missing("schema", "schema = {}".format(SCHEMA))
+        raise _missing("schema", f"schema = {SCHEMA}")
     if doc["schema"] != SCHEMA or isinstance(doc["schema"], bool):
         message = "schema = {} is not {}, the one this version reads".format(_quote(doc["schema"]), SCHEMA)
-        raise ProtocolError("schema", message, "Write schema = {}, or use a newer rheo.".format(SCHEMA))
-    for key, example in (
-        ("id", 'id = "ea_2hz"'), ("title", 'title = "2 Hz, 20 min"'), ("mode", 'mode = "dnes"'),
-        ("electrode", 'electrode = "needle"'), ("train", "[train]"), ("envelope", "[envelope]"), ("limits", "[limits]"),
-    ):  # fmt: skip
+        raise ProtocolError("schema", message, f"Write schema = {SCHEMA}, or use a newer rheo.")
+    for key, example in NEEDED:
         if key not in doc:
             raise _missing(key, example)
     out = {
@@ -198,12 +171,16 @@ def validate(doc):
         "title": _text(doc["title"], "title", 72),
         "mode": _choice(doc["mode"], "mode", config.MODES),
         "electrode": _choice(doc["electrode"], "electrode", config.ELECTRODES),
-        "conditions": [_slug(c, "conditions") for c in _list(doc.get("conditions", []), "conditions", '["sciatica"]')],
+        "conditions": [
+            _slug(c, "conditions") for c in _list(doc.get("conditions", []), "conditions", '["sciatica"]')
+        ],
         "pairs": _number(doc.get("pairs", 1), "pairs", "pairs"),
         "bench": doc.get("bench", False),
     }
     if not isinstance(out["bench"], bool):
-        raise ProtocolError("bench", "bench = {} is not true or false".format(_quote(out["bench"])), "Write bench = false.")
+        raise ProtocolError(
+            "bench", "bench = {} is not true or false".format(_quote(out["bench"])), "Write bench = false."
+        )
     out["train"] = _train(doc["train"])
     out["envelope"] = _envelope(doc["envelope"])
     out["session"] = _session(doc.get("session", {}), out)
@@ -211,53 +188,47 @@ def validate(doc):
     if "max_ma" not in doc["limits"]:
         raise _missing("limits.max_ma", "max_ma = 10")
     out["limits"] = {"max_ma": _number(doc["limits"]["max_ma"], "limits.max_ma", "max_ma")}
-    out["source"] = [_source(s) for s in _list(doc.get("source", []), "source", "[[source]]")]
+    sources = _list(doc.get("source", []), "source", "[[source]]")
+    out["source"] = [_source(sources[i], f"source[{i + 1}]") for i in range(len(sources))]
     compact(out, 0)
     return out
 
 
 def _list(value, path, example):
     if not isinstance(value, list):
-        raise ProtocolError(path, "{} is not a list".format(path), "Write it as {}.".format(example))
+        raise ProtocolError(path, f"{path} is not a list", f"Write it as {example}.")
     return value
 
 
 def _train(doc):
-    _keys(doc, "train", tuple(TRAIN))
+    _keys(doc, "train", TRAIN_KEYS)
     if "kind" not in doc:
         raise _missing("train.kind", 'kind = "continuous"')
     kind = _choice(doc["kind"], "train.kind", config.KINDS)
     out = {"kind": kind}
-    for key in TRAIN:
+    for key, kinds, example in TRAIN[1:]:
         path = "train." + key
-        if TRAIN[key] is not None and kind not in TRAIN[key]:
+        if kinds is not None and kind not in kinds:
             if key in doc:
-                message = "{} belongs to kind {}, and this train is {}".format(path, TRAIN[key][0], kind)
+                message = f"{path} belongs to kind {kinds[0]}, and this train is {kind}"
                 raise ProtocolError(path, message, "Remove it, or change kind.", "unknown_key")
             continue
         pair = kind == "modulated" and key in ("frequency_hz", "width_us")
         if key not in doc:
-            raise _missing(path, "{} = {}".format(key, "[lo, hi]" if pair else _EXAMPLES[key]))
+            raise _missing(path, key + " = " + ("[lo, hi]" if pair else example))
         value = doc[key]
-        if key == "kind":
-            continue
         if pair:
             if not isinstance(value, list) or len(value) != 2:
-                hint = "Write {} = [lo, hi]: its values at the lowest and the highest rate.".format(key)
-                raise ProtocolError(path, "{} = {} is not a pair; this train is modulated".format(path, _quote(value)), hint)
+                message = f"{path} = {_quote(value)} is not a pair, and this train is modulated"
+                hint = f"Write {key} = [lo, hi]: its values at the lowest and the highest rate."
+                raise ProtocolError(path, message, hint)
             out[key] = [_number(v, path, key) for v in value]
         elif isinstance(value, list):
-            hint = 'Write one number, or kind = "modulated".'
-            raise ProtocolError(path, "{} is a list, and this train is {}".format(path, kind), hint)
+            message = f"{path} is a list, and this train is {kind}"
+            raise ProtocolError(path, message, 'Write one number, or kind = "modulated".')
         else:
             out[key] = _number(value, path, key)
     return out
-
-
-_EXAMPLES = {
-    "frequency_hz": 2, "width_us": 200, "gap_us": 50, "burst_hz": 2, "burst_pulses": 8,
-    "alt_frequency_hz": 100, "dwell_s": 3, "cycle_s": 12,
-}  # fmt: skip
 
 
 def _envelope(doc):
@@ -276,7 +247,7 @@ def _envelope(doc):
 
 
 def _session(doc, out):
-    """Length of the session: as written, or contractions x (on + off); the longest that the electrode may have."""
+    """Length of the session: as written, or contractions x (on + off); never above the electrode's limit."""
     _keys(doc, "session", ("duration_s",))
     envelope = out["envelope"]
     value = _number(doc["duration_s"], SESSION, "duration_s") if "duration_s" in doc else None
@@ -295,8 +266,8 @@ def _session(doc, out):
     name = longest_name(out)
     if scaled(value, 1000) > DURATION_MAX_MS[name]:
         most = decimal(DURATION_MAX_MS[name], 1000)
-        message = "{} = {} is above {} s, the longest session for {}".format(SESSION, value, most, name)
-        raise ProtocolError(SESSION, message, "Use {} s or less.".format(most))
+        message = f"{SESSION} = {value} is above {most} s, the longest session for {name}"
+        raise ProtocolError(SESSION, message, f"Use {most} s or less.")
     return {"duration_s": value}
 
 
@@ -305,91 +276,15 @@ def longest_name(protocol):
     return "needle" if protocol["electrode"] == "needle" else protocol["mode"]
 
 
-def _source(doc):
-    _keys(doc, "source", SOURCE)
+def _source(doc, path):
+    _keys(doc, path, SOURCE)
     for key, example in (("tag", 'tag = "G"'), ("for", 'for = ["frequency_hz"]'), ("cite", 'cite = "..."')):
         if key not in doc:
-            raise _missing("source." + key, example)
-    for key in _list(doc["for"], "source.for", '["frequency_hz"]'):
+            raise _missing(path + "." + key, example)
+    for key in _list(doc["for"], path + ".for", '["frequency_hz"]'):
         if key not in CITABLE:
             near = nearest(key, CITABLE) if isinstance(key, str) else None
-            hint = "Did you mean {}?".format(near) if near else "Use the keys of this file: width_us, duration_s, ..."
-            raise ProtocolError("source.for", "source.for names {}, which is no key".format(_quote(key)), hint)
-    cite = _text(doc["cite"], "source.cite", 400)
-    return {"tag": _choice(doc["tag"], "source.tag", TAGS), "for": list(doc["for"]), "cite": cite}
-
-
-def compact(protocol, amplitude_ua, duration_ms=None):
-    """The channel configuration of a checked protocol: integers that config.check() passes.
-
-    amplitude_ua: target, 0..the protocol's max_ma. duration_ms: a shorter session (None: the protocol's own).
-    Raises ProtocolError; code limit_preset or limit_duration where the protocol's own limit is exceeded.
-    """
-    train, envelope = protocol["train"], protocol["envelope"]
-    own_ms = scaled(protocol["session"]["duration_s"], 1000)
-    max_ua = scaled(protocol["limits"]["max_ma"], 1000)
-    if duration_ms is None:
-        duration_ms = own_ms
-    if duration_ms > own_ms:
-        message = "a session of {} s is longer than the {} s of {}".format(
-            decimal(duration_ms, 1000), decimal(own_ms, 1000), protocol["id"]
-        )
-        raise ProtocolError(SESSION, message, "Use {} s or less.".format(decimal(own_ms, 1000)), "limit_duration")
-    if amplitude_ua > max_ua:
-        most = decimal(max_ua, 1000)
-        message = "{} mA is above the {} mA of {}".format(decimal(amplitude_ua, 1000), most, protocol["id"])
-        raise ProtocolError("limits.max_ma", message, "Use {} mA or less.".format(most), "limit_preset")
-    kind = train["kind"]
-    cfg = {
-        "kind": kind,
-        "mode": protocol["mode"],
-        "electrode": protocol["electrode"],
-        "bench": protocol["bench"],
-        "gap_us": train["gap_us"],
-        "ramp_up_ms": scaled(envelope["ramp_up_s"], 1000),
-        "ramp_down_ms": scaled(envelope["ramp_down_s"], 1000),
-        "duration_ms": duration_ms,
-        "max_ua": max_ua,
-        "amplitude_ua": amplitude_ua,
-    }
-    if "on_s" in envelope:
-        cfg["on_ms"] = scaled(envelope["on_s"], 1000)
-        cfg["off_ms"] = scaled(envelope["off_s"], 1000)
-    if kind == "modulated":
-        cfg["lo_millihz"], cfg["hi_millihz"] = [scaled(f, 1000) for f in train["frequency_hz"]]
-        cfg["lo_width_us"], cfg["hi_width_us"] = train["width_us"]
-        cfg["cycle_ms"] = scaled(train["cycle_s"], 1000)
-    else:
-        cfg["width_us"] = train["width_us"]
-        cfg["period_us"] = config.period_us(scaled(train["frequency_hz"], 1000))
-    if kind == "burst":
-        cfg["burst_period_us"] = config.period_us(scaled(train["burst_hz"], 1000))
-        cfg["burst_pulses"] = train["burst_pulses"]
-    if kind == "alternating":
-        cfg["alt_period_us"] = config.period_us(scaled(train["alt_frequency_hz"], 1000))
-        cfg["dwell_ms"] = scaled(train["dwell_s"], 1000)
-    try:
-        return config.check(cfg)
-    except config.ConfigError as error:
-        raise _explain(error.args, cfg)
-
-
-def _explain(why, cfg):
-    """The ProtocolError for what config.check() found between keys that are fine one by one."""
-    code, field, value, bound = why
-    if code == "period_too_short":
-        message = "train: two phases, the gap and the fixed part need {} us, and a period here is {} us".format(bound, value)
-        return ProtocolError("train.frequency_hz", message, "Lower frequency_hz or width_us.")
-    if code == "burst_too_long":
-        message = "train.burst_pulses = {} do not fit between bursts: {} at most".format(value, bound)
-        return ProtocolError("train.burst_pulses", message, "Lower burst_pulses or burst_hz, or raise frequency_hz.")
-    if field == "hi_millihz":
-        message = "train.frequency_hz = [{}, {}] falls".format(decimal(bound, 1000), decimal(value, 1000))
-        return ProtocolError("train.frequency_hz", message, "Write the lower rate first, and its width first too.")
-    if code == "ramps_too_long":
-        where = "envelope.on_s" if field == "on_ms" else SESSION
-        message = "envelope.ramp_up_s and ramp_down_s take {} s together, and {} is {} s".format(
-            decimal(bound, 1000), where, decimal(value, 1000)
-        )
-        return ProtocolError(where, message, "Shorten the ramps or lengthen {}.".format(where.split(".")[1]))
-    return ProtocolError(field, "{} {} cannot be played: {} (bound {})".format(field, value, code, bound), "Choose another value.")
+            hint = f"Did you mean {near}?" if near else "Use keys of this file: width_us, duration_s, ..."
+            raise ProtocolError(path + ".for", f"{path}.for names {_quote(key)}, which is no key", hint)
+    tag = _choice(doc["tag"], path + ".tag", TAGS)
+    return {"tag": tag, "for": list(doc["for"]), "cite": _text(doc["cite"], path + ".cite", 400)}

@@ -1,4 +1,4 @@
-"""Quantities with units <-> integers (uA, us, ms, mHz, ohm, mm2, um). Text and integers only; no floats, no I/O.
+"""Quantities with units <-> integers (uA, us, ms, mHz, ohm, mm2, um). No floating arithmetic, no I/O.
 
 Rounding: half up, on the exact decimal digits that were written. Nothing passes through a binary fraction.
 """
@@ -34,7 +34,7 @@ _SAME = (("\u00b5", "u"), ("\u03bc", "u"), ("\u03a9", "ohm"), ("\u2126", "ohm"),
 
 
 class UnitError(Exception):
-    """A text that is not the quantity asked for: `message` says what is wrong, `hint` what to write instead."""
+    """A text that is not the quantity asked for. message: what is wrong; hint: what to write instead."""
 
     def __init__(self, message, hint):
         super().__init__(message)
@@ -45,8 +45,8 @@ class UnitError(Exception):
 def scaled(number, numerator=1, denominator=1):
     """number * numerator / denominator as an integer, rounded half up.
 
-    number: an int, a float (taken as the shortest decimal that names it) or decimal text such as "2.5" or "1e-05";
-    not negative. Raises ValueError for anything else.
+    number: an int, a float (as the shortest decimal that names it) or decimal text ("2.5", "1e-05"); 0 or more.
+    Raises ValueError for anything else.
     """
     if isinstance(number, int):
         if number < 0:
@@ -80,7 +80,7 @@ def _all_digits(text):
 
 
 def parse(text, kind):
-    """The integer that `text` ("2mA", "250us", "1.5 s") means. kind: a key of UNITS, which fixes the integer's unit.
+    """The integer that `text` ("2mA", "250us", "1.5 s") means. kind: a key of UNITS; it fixes the unit.
 
     0 needs no unit; other bare numbers are refused, except a resistance in ohms. Raises UnitError.
     """
@@ -94,35 +94,35 @@ def parse(text, kind):
         cut += 1
     number, unit = plain[:cut], plain[cut:].strip()
     if plain[:1] == "-":
-        raise UnitError("{} is negative; {} is 0 or more".format(shown, NAMES[kind]), _example(forms))
+        raise UnitError(f"{shown} is negative; {NAMES[kind]} is 0 or more", _example(forms))
     if unit[:1] == "," and number:
-        raise UnitError("{} has a decimal comma".format(shown), "Write {}.".format(shown.replace(",", ".")))
+        raise UnitError(f"{shown} has a decimal comma", "Write {}.".format(shown.replace(",", ".")))
     if len(number) > DIGITS_MAX:
-        raise UnitError("{} has more than {} digits".format(shown[:40], DIGITS_MAX), _example(forms))
+        raise UnitError(f"{shown[:40]} has more than {DIGITS_MAX} digits", _example(forms))
     try:
         scaled(number)
     except ValueError:
-        raise UnitError("{} is not {}".format(shown[:40] or "an empty text", NAMES[kind]), _example(forms))
+        raise UnitError(
+            "{} is not {}".format(shown[:40] or "an empty text", NAMES[kind]), _example(forms)
+        ) from None
     if not unit:
         if kind in BARE:
             unit = BARE[kind]
         elif not number.strip("0."):
             return 0
         else:
-            raise UnitError(
-                "{} has no unit".format(shown), "Write {}.".format(" or ".join([number + form for form in forms]))
-            )
+            raise UnitError(f"{shown} has no unit", _example(forms, number))
     if unit not in units:
         for known in units:
             if known.lower() == unit.lower():
-                raise UnitError("{}: there is no unit {}".format(shown[:40], unit[:20]), "Write {}{}.".format(number, known))
-        raise UnitError("{} is not {}".format(shown[:40], NAMES[kind]), _example(forms, number))
+                raise UnitError(f"{shown[:40]}: there is no unit {unit[:20]}", f"Write {number}{known}.")
+        raise UnitError(f"{shown[:40]} is not {NAMES[kind]}", _example(forms, number))
     numerator, denominator = units[unit]
     return scaled(number, numerator, denominator)
 
 
 def _example(forms, number="2"):
-    return "Write it as {}.".format(" or ".join([number + form for form in forms]))
+    return "Write {}.".format(" or ".join([number + form for form in forms]))
 
 
 def parse_needle(text):
@@ -138,9 +138,9 @@ def parse_needle(text):
     try:
         size = scaled(diameter.strip(), 1000), scaled(length[:-2].strip(), 1000)
     except ValueError:
-        raise UnitError("{} is not a needle".format(text.strip()[:40]), hint)
+        raise UnitError(f"{text.strip()[:40]} is not a needle", hint) from None
     if not 100 <= size[0] <= 1000 or not 5000 <= size[1] <= 150000:
-        raise UnitError("{} is not a needle's size: 0.1 to 1 mm by 5 to 150 mm".format(text.strip()[:40]), hint)
+        raise UnitError(f"{text.strip()[:40]} is not a needle's size: 0.1 to 1 mm by 5 to 150 mm", hint)
     return size
 
 
@@ -161,37 +161,37 @@ def _fmt(value, steps):
 
 
 def fmt_current(ua):
-    """"2 mA", "250 µA" from uA."""
+    """ "2 mA", "250 µA" from uA."""
     return _fmt(ua, ((1000, "mA"), (1, "\u00b5A"))) if ua else "0 mA"
 
 
 def fmt_time(us):
-    """"250 µs", "66.667 ms", "1 s" from us."""
+    """ "250 µs", "66.667 ms", "1 s" from us."""
     return _fmt(us, ((1000000, "s"), (1000, "ms"), (1, "\u00b5s")))
 
 
 def fmt_duration(ms):
-    """"20 min", "90 s", "500 ms" from ms."""
+    """ "20 min", "90 s", "500 ms" from ms."""
     if ms and ms % 60000 == 0:
-        return "{} min".format(ms // 60000)
+        return f"{ms // 60000} min"
     return _fmt(ms, ((1000, "s"), (1, "ms"))) if ms else "0 s"
 
 
 def fmt_frequency(millihz):
-    """"2.5 Hz" from millihertz."""
+    """ "2.5 Hz" from millihertz."""
     return decimal(millihz, 1000) + " Hz"
 
 
 def fmt_resistance(ohms):
-    """"470 Ω", "1.5 kΩ" from ohms."""
+    """ "470 Ω", "1.5 kΩ" from ohms."""
     return _fmt(ohms, ((1000, "k\u03a9"), (1, "\u03a9")))
 
 
 def fmt_charge(nc):
-    """"2.5 µC", "900 nC" from nC."""
+    """ "2.5 µC", "900 nC" from nC."""
     return _fmt(nc, ((1000, "\u00b5C"), (1, "nC")))
 
 
 def fmt_area(mm2):
-    """"25 cm²" from mm2."""
+    """ "25 cm²" from mm2."""
     return decimal(mm2, 100) + " cm\u00b2"

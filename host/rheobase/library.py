@@ -1,0 +1,222 @@
+"""The protocols that there are: shipped presets, the user's own beside them, and files by path. Reads; never writes.
+
+Compares conditions without case, plural, spaces, hyphens and underscores, common words included.
+"""
+
+import hashlib
+import json
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from rheobase import paths
+from rheobase.errors import EXIT_REFUSED, EXIT_USAGE, RheoError, UsageError
+from rheocore.config import ELECTRODES, MODES
+from rheocore.nearest import nearest
+from rheocore.protocol import ProtocolError, validate
+
+FILE_MAX_BYTES = 65_536
+
+# The words of people -> the slug that presets carry.
+ALIASES = {
+    "heel pain": "plantar_fasciitis",
+    "heel spur": "plantar_fasciitis",
+    "plantar heel pain": "plantar_fasciitis",
+    "low back": "back_pain",
+    "low back pain": "back_pain",
+    "lower back": "back_pain",
+    "lower back pain": "back_pain",
+    "lumbar pain": "back_pain",
+    "back": "back_pain",
+    "knot": "muscle_pain",
+    "muscle knot": "muscle_pain",
+    "trigger point": "muscle_pain",
+    "myofascial pain": "muscle_pain",
+    "muscle": "muscle_pain",
+    "muscle ache": "muscle_pain",
+    "carpal tunnel syndrome": "carpal_tunnel",
+    "lateral epicondylitis": "tennis_elbow",
+    "medial epicondylitis": "golfers_elbow",
+    "tendinitis": "tendonitis",
+    "tendinopathy": "tendonitis",
+    "achilles tendon": "achilles",
+    "achilles tendonitis": "achilles",
+    "achilles tendinitis": "achilles",
+    "achilles tendinopathy": "achilles",
+    "shoulder": "shoulder_pain",
+    "sciatic pain": "sciatica",
+    "sciatic nerve": "sciatica",
+    "cervicogenic headache": "headache",
+    "head ache": "headache",
+    "neck": "neck_pain",
+    "stiff neck": "neck_pain",
+    "knee": "knee_pain",
+    "knee osteoarthritis": "knee_pain",
+    "knee arthritis": "knee_pain",
+    "hip": "hip_pain",
+}
+NOT_OFFERED = ("jaw", "jaw pain", "tmj", "temporomandibular", "face", "facial pain", "head", "eye", "mouth")
+
+
+def _keys(text):
+    """The spellings under which `text` is found: joined words, with and without each word's plural s."""
+    words = "".join(c if c.isalnum() else "" if c in "'\u2019" else " " for c in text.casefold()).split()
+    joined = "".join(words)
+    singular = "".join(w[:-1] if w.endswith("s") and len(w) > 2 else w for w in words)
+    return {joined, singular, joined[:-1] if joined.endswith("s") and len(joined) > 2 else joined}
+
+
+def condition_slug(text, known):
+    """The slug among `known` that the words `text` mean.
+
+    Raises UsageError (unknown_condition) with the nearest known one, RheoError (not_offered, exit 5) for head and jaw.
+    """
+    wanted = _keys(text)
+    for slug in known:
+        if wanted & _keys(slug):
+            return slug
+    for words, slug in ALIASES.items():
+        if slug in known and wanted & _keys(words):
+            return slug
+    if any(wanted & _keys(words) for words in NOT_OFFERED):
+        hint = "See a clinician. For headache there is `--condition headache`: neck and distal points only."
+        raise RheoError("not_offered", "Routes over the head and the jaw are not offered.", hint, EXIT_REFUSED)
+    plain = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
+    near = nearest(plain, sorted(known)) or nearest(plain, [w.replace(" ", "_") for w in ALIASES])
+    hint = f"Did you mean {near}?" if near else "Known: " + ", ".join(sorted(known)) + "."
+    raise UsageError("unknown_condition", f"No protocol is tagged for {text!r}.", hint)
+
+
+def presets_dir():
+    """Folder of the shipped presets."""
+    return Path(__file__).resolve().parent / "presets"
+
+
+def user_dir():
+    """Folder of the user's own protocols; it need not exist."""
+    return paths.data_dir() / "protocols"
+
+
+def read(path):
+    """The checked protocol in the TOML file `path`. Raises RheoError with the file, the line or the key."""
+    path = Path(path)
+    try:
+        with path.open("rb") as source:
+            raw = source.read(FILE_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageError("no_such_file", f"There is no file {path}.", "Check the path.") from None
+    except IsADirectoryError:
+        raise UsageError("not_a_file", f"{path} is a folder.", "Name a TOML file in it.") from None
+    except OSError as error:
+        raise UsageError("unreadable_file", f"{path} cannot be read: {error.strerror}.", "Check its rights.") from None
+    if len(raw) > FILE_MAX_BYTES:
+        raise UsageError("too_large", f"{path} is larger than a protocol can be ({FILE_MAX_BYTES} bytes).")
+    try:
+        doc = tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        message = f"{path}, line {line}: not UTF-8 text."
+        raise UsageError("bad_toml", message, "Save the file as UTF-8.") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError("bad_toml", *_toml_sentence(path, raw, str(error))) from None
+    try:
+        return validate(doc)
+    except ProtocolError as error:
+        raise as_rheo_error(error, path) from None
+
+
+def _toml_sentence(path, raw, text):
+    """(message, hint) from tomllib's words: "Invalid value (at line 3, column 5)"."""
+    what, _, where = text.partition(" (at ")
+    place = where.rstrip(")")
+    if place.startswith("line "):
+        line = int(place[5:].split(",")[0])
+        lines = raw.decode("utf-8").splitlines()
+        shown = lines[line - 1].strip()[:60] if line <= len(lines) else ""
+        return f"{path}, {place}: {what[:1].lower()}{what[1:]}.", f"The line reads: {shown}" if shown else None
+    return f"{path}, end of the file: {what[:1].lower()}{what[1:]}.", "The file ends too early."
+
+
+def as_rheo_error(error, path=None):
+    """The host's error for a ProtocolError: usage (2), or refused (5) where a limit refuses."""
+    prefix = f"{path}: " if path else ""
+    exit_code = EXIT_REFUSED if error.code.startswith("limit_") else EXIT_USAGE
+    return RheoError(error.code, f"{prefix}{error.message}.", error.hint, exit_code)
+
+
+def shipped_ids():
+    """Ids of the shipped presets, sorted."""
+    return sorted(p.stem for p in presets_dir().glob("*.toml"))
+
+
+@cache
+def shipped(name):
+    """The shipped preset `name`, checked. Callers must not change it."""
+    return read(presets_dir() / f"{name}.toml")
+
+
+def user_protocols():
+    """(protocols by id, problems): the user's own; a file that cannot be used is a problem, not an end."""
+    found, problems = {}, []
+    folder = user_dir()
+    taken = set(shipped_ids())
+    for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+        try:
+            protocol = read(path)
+        except RheoError as error:
+            problems.append(error.message)
+            continue
+        name = protocol["id"]
+        if name in taken:
+            problems.append(f"{path}: the id {name} is taken by another protocol; this file is left out.")
+            continue
+        taken.add(name)
+        found[name] = protocol
+    return found, problems
+
+
+def catalogue(condition=None, mode=None, electrode=None):
+    """(protocols, problems): shipped ones, then the user's own, that match every filter given.
+
+    condition: words of a person ("heel pain"), or None. Raises RheoError for a filter that nothing can match.
+    """
+    for value, choices, name in ((mode, MODES, "mode"), (electrode, ELECTRODES, "electrode")):
+        if value is not None and value not in choices:
+            raise UsageError(f"unknown_{name}", f"There is no {name} {value}.", "Known: " + ", ".join(choices) + ".")
+    own, problems = user_protocols()
+    found = [shipped(name) for name in shipped_ids()] + list(own.values())
+    if condition is not None:
+        slug = condition_slug(condition, {c for p in found for c in p["conditions"]})
+        found = [p for p in found if slug in p["conditions"]]
+    found = [p for p in found if mode in (None, p["mode"]) and electrode in (None, p["electrode"])]
+    return found, problems
+
+
+def load(ref):
+    """The checked protocol that `ref` names: a preset's id, the id of one of the user's own, or a path to a file.
+
+    Raises RheoError: unknown_preset with the nearest known id, or what read() raises.
+    """
+    ref = str(ref)
+    looks_like_path = ref.endswith(".toml") or "/" in ref or "\\" in ref
+    if not looks_like_path:
+        if ref in shipped_ids():
+            return shipped(ref)
+        own, problems = user_protocols()
+        if ref in own:
+            return own[ref]
+        if not os.path.isfile(ref):
+            known = [*shipped_ids(), *own]
+            near = nearest(ref.replace("-", "_"), known)
+            hint = f"Did you mean {near}?" if near else "`rheo protocol list` shows them all."
+            if problems:
+                hint += " Left out: " + " ".join(problems)
+            raise UsageError("unknown_preset", f"There is no protocol called {ref}.", hint)
+    return read(ref)
+
+
+def protocol_hash(protocol):
+    """SHA-256 (hex) of the checked protocol's canonical JSON: sorted keys, no spaces, ASCII."""
+    text = json.dumps(protocol, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
