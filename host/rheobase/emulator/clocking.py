@@ -1,0 +1,345 @@
+"""PIO that keeps its own time (harness correction 2). Executes no instruction itself: the emulator's machines do.
+
+The emulator lets a state machine run at most one instruction per CPU instruction, and one per jump over a sleep,
+so waveforms stretch whenever the CPU sleeps and dividers below about 4 are never exact. Here each block is driven
+by the simulation clock instead: an alarm stands at the next instruction that can matter, every edge falls on its
+own clock cycle whatever the CPU does, and loops that cannot matter are passed over in one go:
+  - `jmp x--` / `jmp y--` to itself: its count is known, so it is executed by subtraction;
+  - a jump to itself on a pin, or on a condition that nothing changes: it spins until that pin moves;
+  - a one- or two-instruction loop that writes the same value (`mov pins, null`, the guard's latch): it spins, and
+    its write is repeated in the same cycle whenever another machine or the CPU touches the pins.
+Whatever reaches into a machine from outside (a register write, a reset) first brings it to the present.
+
+Times are in 1/256 of a system clock (`_fp`), as in the emulator. Inputs pass the two-flop synchroniser (2 clocks).
+"""
+
+from rp2040py.peripherals.pio import RPPIO
+from rp2040py.peripherals.pio_registers import (
+    CTRL,
+    INSTR_MEM0,
+    INSTR_MEM31,
+    RXF0,
+    RXF3,
+    SM0_CLKDIV,
+    SM3_PINCTRL,
+    WaitType,
+)
+from rp2040py.peripherals.state_machine import StateMachine
+
+FP_PER_NS = 32  # 256 / 8 ns
+SYNC_FP = 2 << 8  # input synchroniser
+_INSTR = 0x10  # SMx_INSTR, from SMx_CLKDIV
+_PER_SM = 0x18
+_JMP, _PULL, _MOV, _SET = 0, 4, 5, 7  # top three bits of an opcode
+_ALWAYS, _X_DEC, _Y_DEC, _PIN, _OSRE = 0, 2, 4, 6, 7  # condition of a JMP
+
+
+class Machine(StateMachine):
+    """A state machine of the emulator with three differences to hardware mended.
+
+    A disabled machine leaves a stall only when it is enabled again; an instruction written to SMx_INSTR breaks a
+    stall and leaves the program counter where it was, unless it is a jump; `pull noblock` forced on an empty FIFO
+    is no stall.
+    """
+
+    def __init__(self, chip, pio, index):
+        super().__init__(chip, pio, index)
+        self.forced_pc = None  # program counter to return to when a forced instruction has stalled
+
+    def check_wait(self):
+        if not self.waiting or not (self.enabled or self.forced_pc is not None):
+            return
+        super().check_wait()
+        if not self.waiting and self.forced_pc is not None:
+            self.pc = self.forced_pc
+            self.forced_pc = None
+
+    def force(self, opcode):
+        """What a write to SMx_INSTR does."""
+        self.waiting = False
+        before, self.forced_pc = self.pc, self.pc
+        tx_stall, fdebug = self.pio.tx_stall, self.pio.fdebug
+        self.execute_instruction(opcode)
+        if opcode >> 13 == _PULL and opcode & 0xA0 == 0x80:
+            self.pio.tx_stall, self.pio.fdebug = tx_stall, fdebug
+        if self.waiting:
+            self.forced_pc = before
+        elif opcode >> 13 not in (_JMP, _MOV, 3):
+            self.pc = before
+            self.forced_pc = None
+        else:
+            self.forced_pc = None
+
+    def write_uint32(self, offset, value):
+        if offset == _INSTR:
+            self.force(value & 0xFFFF)
+        else:
+            super().write_uint32(offset, value)
+
+    def reset(self):
+        super().reset()
+        self.forced_pc = None
+
+
+class _Spin:
+    """A loop that a machine is passed over in: where it stands, since when, for how long."""
+
+    __slots__ = ("count", "pin", "register", "start_fp", "step_fp", "writes")
+
+    def __init__(self, start_fp, step_fp, count=None, register=None, pin=None, writes=None):
+        self.start_fp = start_fp  # due time of the first execution passed over
+        self.step_fp = step_fp  # length of one turn
+        self.count = count  # turns left, or None: for ever
+        self.register = register  # "x" or "y", counted down
+        self.pin = pin  # input that ends it
+        self.writes = writes  # opcode repeated every turn that writes pins, or None
+
+
+class EventPio(RPPIO):
+    """One PIO block. Same registers as the emulator's; scheduling as the module says."""
+
+    def __init__(self, chip, name, first_irq, index):
+        self.machines = [Machine(chip, self, i) for i in range(4)]
+        self._clock = chip.clock
+        self._alarm = chip.clock.create_alarm(self._on_due)
+        self._spins = [None] * 4
+        self._grid_fp = [None] * 4  # a clock tick of a stalled machine, for its phase
+        self._asserted = False
+        self.steps = 0  # executed one by one, for the benchmark
+
+    # ---- entry points -------------------------------------------------------------------------
+
+    def enter(self):
+        """Something outside is about to touch the block: bring its clock to the present."""
+        self.cycle_fp = int(self._clock.nanos * FP_PER_NS + 0.5)
+
+    def input_changed(self, gpio):
+        """The level of an input moved now: machines that poll it see it two clocks later."""
+        now = self.cycle_fp
+        for i, spin in enumerate(self._spins):
+            if spin is not None and spin.pin == gpio:
+                seen = now if self.input_sync_bypass >> gpio & 1 else now + SYNC_FP
+                self._catch_up(i, seen - 1)
+        self._settle(SYNC_FP)
+
+    def write_uint32(self, offset, value):
+        self.enter()
+        if SM0_CLKDIV <= offset <= SM3_PINCTRL:
+            self._catch_up((offset - SM0_CLKDIV) // _PER_SM, self.cycle_fp)
+        elif offset == CTRL or INSTR_MEM0 <= offset <= INSTR_MEM31:
+            for i in range(4):
+                self._catch_up(i, self.cycle_fp)
+        asleep = [not m.enabled for m in self.machines] if offset == CTRL else None
+        super().write_uint32(offset, value)
+        if asleep is not None:
+            for machine, was_asleep in zip(self.machines, asleep):
+                if machine.enabled and was_asleep:
+                    machine.check_wait()
+        self._settle()
+
+    def read_uint32(self, offset):
+        if RXF0 <= offset <= RXF3:
+            self.enter()
+            value = super().read_uint32(offset)
+            self._settle()
+            return value
+        return super().read_uint32(offset)
+
+    def reset(self):
+        self._alarm.cancel()
+        super().reset()
+        self._spins = [None] * 4
+        self._grid_fp = [None] * 4
+        self._asserted = False
+        self.enter()
+        self.check_changed_pins()
+
+    def check_interrupts(self):
+        """Only if anything is enabled, forced or still asserted: it is asked for after every FIFO access."""
+        if self.irq0_int_enable or self.irq1_int_enable or self.irq0_int_force or self.irq1_int_force:
+            self._asserted = True
+            super().check_interrupts()
+        elif self._asserted:
+            self._asserted = False
+            super().check_interrupts()
+
+    # ---- stepping -----------------------------------------------------------------------------
+
+    def _on_due(self):
+        now = self.cycle_fp = int(self._clock.nanos * FP_PER_NS + 0.5)
+        spins = self._spins
+        for i, machine in enumerate(self.machines):
+            if not machine.enabled or machine.waiting:
+                continue
+            spin = spins[i]
+            if spin is not None:
+                if spin.count is None or spin.start_fp + spin.count * spin.step_fp > now:
+                    continue
+                self._catch_up(i, now)
+            if machine.next_due_fp <= now:
+                machine.step()
+                self.steps += 1
+                if machine.waiting:
+                    self._grid_fp[i] = now
+                else:
+                    self._pass_over(i, machine)
+        self._settle()
+
+    def _settle(self, sync_fp=0):
+        """After anything has happened: phases of machines that left a stall, the latch's word, edges, next alarm."""
+        now = self.cycle_fp
+        nearest = None
+        for i, machine in enumerate(self.machines):
+            if not machine.enabled:
+                continue
+            if machine.waiting:
+                if self._grid_fp[i] is None:
+                    self._grid_fp[i] = machine.next_due_fp
+                continue
+            grid = self._grid_fp[i]
+            if grid is not None:
+                # The stall ended between two ticks of this machine's clock: it goes on at the next one.
+                self._grid_fp[i] = None
+                base = now + sync_fp if machine.wait_type == WaitType.PIN else now
+                tick = base + (grid - base) % machine.div_fp
+                if machine.next_due_fp >= now + machine.div_fp:
+                    machine.next_due_fp += tick - now
+                else:
+                    machine.next_due_fp = tick
+            spin = self._spins[i]
+            if spin is None:
+                due = machine.next_due_fp
+            elif spin.count is None:
+                continue
+            else:
+                due = spin.start_fp + spin.count * spin.step_fp
+            if nearest is None or due < nearest:
+                nearest = due
+        if self.pin_values != self.old_pin_values or self.pin_directions != self.old_pin_directions:
+            for i, spin in enumerate(self._spins):
+                if spin is not None and spin.writes is not None and self.machines[i].enabled:
+                    due = self._repeat_write(i, spin)
+                    if due is not None and (nearest is None or due < nearest):
+                        nearest = due
+            self.check_changed_pins()
+        if nearest is None:
+            self._alarm.cancel()
+        else:
+            self._alarm.schedule(max(0, nearest - now) / FP_PER_NS)
+
+    def _repeat_write(self, i, spin):
+        """The latch's next write falls in this cycle if its clock is undivided, else at its next tick."""
+        machine = self.machines[i]
+        if spin.step_fp == 256:
+            cycles = machine.cycles
+            machine.execute_instruction(spin.writes)
+            machine.cycles = cycles
+            return None
+        self._catch_up(i, self.cycle_fp)
+        return machine.next_due_fp
+
+    # ---- loops passed over --------------------------------------------------------------------
+
+    def _pass_over(self, i, machine):
+        """If the machine stands at a loop that cannot matter, note it instead of executing it."""
+        pc = machine.pc
+        opcode = self.instructions[pc]
+        kind = opcode >> 13
+        if kind == _JMP:
+            if opcode & 0x1F != pc:
+                if (opcode >> 5) & 7 == _PIN and machine.wrap_top == pc == machine.wrap_bottom:
+                    self._note(i, machine, opcode, pin=machine.jmp_pin, inert=not self._jmp_level(machine))
+                return
+            condition = (opcode >> 5) & 7
+            if condition == _X_DEC or condition == _Y_DEC:
+                register = "x" if condition == _X_DEC else "y"
+                count = getattr(machine, register)
+                if count and self._side_is_set(machine, opcode):
+                    self._spins[i] = _Spin(
+                        machine.next_due_fp, self._turn_fp(machine, opcode), count=count, register=register
+                    )
+            elif condition == _PIN:
+                self._note(i, machine, opcode, pin=machine.jmp_pin, inert=self._jmp_level(machine))
+            else:
+                taken = (
+                    condition == _ALWAYS
+                    or (condition == 1 and machine.x == 0)
+                    or (condition == 3 and machine.y == 0)
+                    or (condition == 5 and machine.x != machine.y)
+                    or (condition == _OSRE and machine.output_shift_count < machine.pull_threshold)
+                )
+                self._note(i, machine, opcode, inert=taken)
+        elif (kind == _MOV or kind == _SET) and self._same_every_time(opcode):
+            if machine.wrap_top == pc == machine.wrap_bottom:
+                self._note(i, machine, opcode, writes=opcode)
+            else:
+                after = self.instructions[(pc + 1) & 31]
+                if pc != machine.wrap_top and after >> 13 == _JMP and after & 0xFF == pc:
+                    turn = self._turn_fp(machine, opcode) + self._turn_fp(machine, after)
+                    self._note(i, machine, opcode, writes=opcode, turn_fp=turn)
+
+    def _note(self, i, machine, opcode, pin=None, inert=True, writes=None, turn_fp=None):
+        """Spin for ever, once a turn has been executed with nothing left to change."""
+        if (
+            inert
+            and self._side_is_set(machine, opcode)
+            and (writes is None or self._already_written(machine, writes))
+        ):
+            self._spins[i] = _Spin(
+                machine.next_due_fp, turn_fp or self._turn_fp(machine, opcode), pin=pin, writes=writes
+            )
+
+    def _jmp_level(self, machine):
+        return bool(self.rp2040.gpio[machine.jmp_pin].input_value)
+
+    @staticmethod
+    def _turn_fp(machine, opcode):
+        delay_bits = 5 - machine.sideset_count
+        return (1 + ((opcode >> 8) & 0x1F & ((1 << delay_bits) - 1))) * machine.div_fp
+
+    def _side_is_set(self, machine, opcode):
+        """True if executing `opcode` changes no pin by its side-set."""
+        count = machine.sideset_count
+        if not count:
+            return True
+        field = (opcode >> 8) & 0x1F
+        if machine.exec_ctrl >> 30 & 1:
+            if not field & 0x10:
+                return True
+            count -= 1
+            side = (field & 0xF) >> (4 - count)
+        else:
+            side = field >> (5 - count)
+        pins = self.pin_directions if machine.exec_ctrl >> 29 & 1 else self.pin_values
+        return (pins >> machine.sideset_base) & ((1 << count) - 1) == side
+
+    @staticmethod
+    def _same_every_time(opcode):
+        """MOV pins/x/y from null or itself, SET: executed again it does the same."""
+        if opcode >> 13 == _SET:
+            return True
+        target, source = (opcode >> 5) & 7, opcode & 7
+        return (target == 0 and source in (1, 2, 3)) or (target in (1, 2) and source in (target, 3))
+
+    def _already_written(self, machine, opcode):
+        """True if executing the MOV or SET `opcode` changes no pin now."""
+        values, directions = self.pin_values, self.pin_directions
+        cycles = machine.cycles
+        machine.execute_instruction(opcode)
+        machine.cycles = cycles
+        same = (values, directions) == (self.pin_values, self.pin_directions)
+        self.pin_values, self.pin_directions = values, directions
+        return same
+
+    def _catch_up(self, i, now):
+        """Bring machine `i` out of a loop passed over, as it stands at `now` (executions at `now` included)."""
+        spin = self._spins[i]
+        if spin is None:
+            return
+        self._spins[i] = None
+        machine = self.machines[i]
+        turns = (now - spin.start_fp) // spin.step_fp + 1 if now >= spin.start_fp else 0
+        if spin.count is not None:
+            turns = min(turns, spin.count)
+            setattr(machine, spin.register, spin.count - turns)
+        machine.next_due_fp = spin.start_fp + turns * spin.step_fp

@@ -1,0 +1,44 @@
+"""GPIO pins of the emulated chip: a pad reads back what it drives, and inputs wake the PIO exactly.
+
+The emulator's own pin reads 0 where the chip itself drives, and tells a waiting state machine of a change without
+saying when. Both matter to firmware that checks its own legs and to a guard that polls a pin.
+"""
+
+from rp2040py._gpio_pin import GPIOPinState
+from rp2040py.gpio_pin import GPIOPin
+
+OUTPUT_DISABLE = 0x80  # PADS_BANK0 GPIOn.OD
+
+
+def pad_level(pin):
+    """0 or 1 as driven at the pad: overrides and the pad's output-disable applied; not driven is 0."""
+    return 1 if pin.value is GPIOPinState.HIGH and not pin.pad_value & OUTPUT_DISABLE else 0
+
+
+class BoardPin(GPIOPin):
+    """A GPIO pin with a pad that reads back its own level and event-run PIO behind it."""
+
+    @property
+    def input_value(self):
+        """Level the chip sees: the pad's own drive if it drives, else what drives it from outside, else the pull."""
+        value = self.value
+        if value is GPIOPinState.HIGH or value is GPIOPinState.LOW:
+            if not self.pad_value & OUTPUT_DISABLE:
+                seen = value is GPIOPinState.HIGH and self.input_enable
+                override = self.input_override
+                if override == 0:
+                    return bool(seen)
+                return (not seen, False, True)[override - 1]
+        return GPIOPin.input_value.__get__(self)
+
+    def _apply_input_value(self, value):
+        blocks = self.rp2040.pio
+        for block in blocks:
+            enter = getattr(block, "enter", None)
+            if enter is not None:
+                enter()
+        super()._apply_input_value(value)
+        for block in blocks:
+            changed = getattr(block, "input_changed", None)
+            if changed is not None:
+                changed(self.index)

@@ -1,0 +1,159 @@
+"""The USB host of the emulated board (harness correction 1): it NAKs an idle OUT endpoint, and may stop reading.
+
+The emulator's own host answers an idle OUT endpoint at once with an empty packet, so the device is interrupted
+every 45 us for ever and the CPU never sleeps. A real host stays silent until it has something to send. It also has
+start-of-frame interrupts (TinyUSB flushes its first bytes on them) and can leave the IN endpoint undrained.
+"""
+
+from rp2040py.usb.cdc import CDC_DTR, CDC_RTS, USBCDC
+
+PACKET_BYTES = 64
+PACKET_NS = 50_000  # a full-speed bulk packet of 64 bytes with its overhead, about
+_SOF_RD, _INTE = 0x48, 0x90
+_INTR_DEV_SOF = 1 << 17
+_FRAME_NS = 1_000_000
+
+
+class UsbHost:
+    """Host side of the CDC port.
+
+    on_bytes: called with each packet that arrives from the device.
+    nak: False restores the emulator's own behaviour (for the test that shows why it is replaced).
+    """
+
+    def __init__(self, chip, on_bytes, nak=True):
+        self.on_bytes = on_bytes
+        self.nak = nak
+        self.connected = False  # enumerated and configured
+        self.open = True  # a program holds the port: DTR is up
+        self._reading = True
+        self._outbox = bytearray()
+        self._parked = None  # (endpoint, size) of a read that the host has not answered
+        self._held_bytes = bytearray()
+        self._held_done = []
+        self._ctrl = ctrl = chip.usb_ctrl
+        self._clock = chip.clock
+        self.cdc = cdc = USBCDC(ctrl)
+        cdc.on_serial_data = self._arrived
+        cdc.on_device_connected = self._on_connected
+        self._set_lines = cdc._cdc_set_control_line_state
+        cdc._cdc_set_control_line_state = self._control_lines
+        self._answer_read = ctrl.on_endpoint_read
+        ctrl.on_endpoint_read = self._on_read
+        self._buffer_ready = ctrl._indicate_buffer_ready
+        ctrl._indicate_buffer_ready = self._on_buffer_ready
+        self._clear = ctrl.on_reset
+        ctrl.on_reset = self._on_reset
+        self._write_register, self._read_register = ctrl.write_uint32, ctrl.read_uint32
+        ctrl.write_uint32, ctrl.read_uint32 = self._on_register_write, self._on_register_read
+        self._frame_alarm = chip.clock.create_alarm(self._on_frame)
+        self._frames_wanted = False
+
+    # ---- the host's side ----------------------------------------------------------------------
+
+    @property
+    def unsent(self):
+        """Bytes accepted from the program but not yet taken by the device."""
+        return len(self._outbox)
+
+    def send(self, data):
+        """Queue bytes for the device."""
+        if not self.nak:
+            for byte in data:
+                self.cdc.send_serial_byte(byte)
+            return
+        self._outbox += data
+        self._feed()
+
+    def set_reading(self, reading):
+        """Drain the IN endpoint or leave it full: the device then holds one or two packets and must wait."""
+        if reading == self._reading:
+            return
+        self._reading = reading
+        if reading:
+            if self._held_bytes:
+                data, self._held_bytes = bytes(self._held_bytes), bytearray()
+                self.on_bytes(data)
+            done, self._held_done = self._held_done, []
+            for endpoint in done:
+                self._buffer_ready(endpoint, False)
+
+    def set_open(self, is_open):
+        """A program opens (DTR up) or closes (DTR down) the port."""
+        if is_open == self.open:
+            return
+        self.open = is_open
+        if self.connected:
+            self._control_lines()
+
+    # ---- wrapped hooks of the emulator --------------------------------------------------------
+
+    def _control_lines(self, value=None, interface_number=None):
+        if value is None:
+            value = CDC_DTR | CDC_RTS if self.open else 0
+        self._set_lines(value, interface_number)
+
+    def _on_connected(self):
+        self.connected = True
+
+    def _on_reset(self):
+        self._clear()
+        self.connected = False
+        self._parked = None
+        self._outbox.clear()
+        self._held_done = []
+        self._held_bytes.clear()
+        self._frames_wanted = False
+        self._frame_alarm.cancel()
+
+    def _on_read(self, endpoint, size):
+        if self.nak and endpoint == self.cdc._out_endpoint:
+            self._parked = (endpoint, size)
+            self._feed()
+        else:
+            self._answer_read(endpoint, size)
+
+    def _feed(self):
+        if self._parked is None or not self._outbox:
+            return
+        endpoint, size = self._parked
+        self._parked = None
+        count = min(size, PACKET_BYTES, len(self._outbox))
+        packet = bytes(self._outbox[:count])
+        del self._outbox[:count]
+        self._ctrl.endpoint_read_done(endpoint, packet, delay=PACKET_NS // 1000)
+
+    def _arrived(self, data):
+        if self._reading:
+            self.on_bytes(bytes(data))
+        else:
+            self._held_bytes += data
+
+    def _on_buffer_ready(self, endpoint, out):
+        if not out and not self._reading and endpoint == self.cdc._in_endpoint:
+            self._held_done.append(endpoint)
+        else:
+            self._buffer_ready(endpoint, out)
+
+    # ---- start of frame -----------------------------------------------------------------------
+
+    def _on_register_write(self, offset, value):
+        self._write_register(offset, value)
+        if offset == _INTE:
+            wanted = bool(value & _INTR_DEV_SOF)
+            if wanted and not self._frames_wanted:
+                self._frame_alarm.schedule(_FRAME_NS)
+            self._frames_wanted = wanted
+
+    def _on_register_read(self, offset):
+        if offset == _SOF_RD:
+            self._ctrl._int_raw &= ~_INTR_DEV_SOF
+            self._ctrl.check_interrupts()
+            return int(self._clock.nanos // _FRAME_NS) & 0x7FF
+        return self._read_register(offset)
+
+    def _on_frame(self):
+        if self._frames_wanted:
+            self._ctrl._int_raw |= _INTR_DEV_SOF
+            self._ctrl.check_interrupts()
+            self._frame_alarm.schedule(_FRAME_NS)
