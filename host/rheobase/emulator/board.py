@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rheobase import boards
 from rheobase.emulator import dma_timer, loads
-from rheobase.emulator.engine import FLASH_BYTES, Engine, EmulatorError
+from rheobase.emulator.engine import FLASH_BYTES, EmulatorError, Engine
 from rheobase.emulator.pads import pad_level
 from rheobase.emulator.pwm_lazy import LazyPwm
 from rheobase.emulator.stage import OutputStage
@@ -103,9 +103,7 @@ class EmulatedBoard:
         """Power on and run until the host has configured the USB port. Raises EmulatorError if it does not."""
         self.engine.power_on()
         if not self.run_until(lambda: self.usb.connected, timeout_ns):
-            raise EmulatorError(
-                "no_usb", "The image did not come up on USB.", "Is it an image for an RP2040?"
-            )
+            raise EmulatorError("no_usb", "The image did not come up on USB.", "Is it an image for an RP2040?")
 
     def run_for(self, ns):
         """Run for `ns` of simulated time."""
@@ -311,8 +309,7 @@ class EmulatedBoard:
         if gpio in self._names and isinstance(self.mcu.pwm, LazyPwm):
             index = (gpio >> 1) & 7
             watched = any(
-                (g >> 1) & 7 == index and self.mcu.gpio[g].function_select == _FUNCTION_PWM
-                for g in self._names
+                (g >> 1) & 7 == index and self.mcu.gpio[g].function_select == _FUNCTION_PWM for g in self._names
             )
             self.mcu.pwm.watch(index, watched)
         if gpio in self._names or gpio in self._dacs:

@@ -280,11 +280,7 @@ class EventPio(RPPIO):
 
     def _note(self, i, machine, opcode, pin=None, inert=True, writes=None, turn_fp=None):
         """Spin for ever, once a turn has been executed with nothing left to change."""
-        if (
-            inert
-            and self._side_is_set(machine, opcode)
-            and (writes is None or self._already_written(machine, writes))
-        ):
+        if inert and self._side_is_set(machine, opcode) and (writes is None or self._already_written(machine, writes)):
             self._spins[i] = _Spin(
                 machine.next_due_fp, turn_fp or self._turn_fp(machine, opcode), pin=pin, writes=writes
             )

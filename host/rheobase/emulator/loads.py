@@ -64,9 +64,7 @@ def parse(text):
     except ValueError:
         ohms = -1.0
     if not 0 <= ohms < math.inf:
-        raise UsageError(
-            "bad_load", f"'{text}' is not a load.", "Give ohms, or one of " + ", ".join(NAMED) + "."
-        )
+        raise UsageError("bad_load", f"'{text}' is not a load.", "Give ohms, or one of " + ", ".join(NAMED) + ".")
     return Load(f"ohms:{ohms:g}", ohms)
 
 
