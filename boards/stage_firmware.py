@@ -13,8 +13,8 @@ for _root in (_HERE.parent / "host", _HERE.parents[1]):
         sys.path.insert(0, str(_root))
         break
 
-from rheobase.errors import RheoError
-from rheobase.image import firmware_files
+from rheobase.errors import RheoError  # noqa: E402
+from rheobase.image import firmware_files  # noqa: E402
 
 if __name__ == "__main__":
     try:

@@ -3,6 +3,7 @@
 Knows one-line .list files and deb822 .sources files (sources.list(5)).
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from rheobase.errors import HostError
 
 ETC_APT = Path("/etc/apt")
+MIRROR_VARIABLE = "RHEO_DEBIAN_MIRROR"  # for machines that are not Debian but have its keyring
 _SUITES = {
     "stable", "oldstable", "testing", "unstable", "sid",
     "bullseye", "bookworm", "trixie", "forky", "duke",
@@ -95,12 +97,15 @@ def entries(etc: Path = ETC_APT) -> list[Entry]:
 
 
 def debian_mirror(etc: Path = ETC_APT) -> str:
-    """URI of the Debian archive in the configuration under `etc`. Raises HostError if there is none.
+    """URI of the Debian archive in the configuration under `etc` (RHEO_DEBIAN_MIRROR overrides), or HostError.
 
     Others also call a suite "bookworm" or "stable" with a component "main": an archive that ends in /debian or is
     signed with Debian's own keyring goes first, one with a key of its own never counts. (A wrong choice could not
     pass unseen: what comes from it must carry Debian's signature.)
     """
+    given = os.environ.get(MIRROR_VARIABLE)
+    if given:
+        return given
     best = None
     for entry in entries(etc):
         if entry.suite not in _SUITES or "main" not in entry.components or entry.uri.startswith("cdrom:"):

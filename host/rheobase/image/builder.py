@@ -65,31 +65,26 @@ def build(board="RHEO_PICO", micropython=None, log=None, install_tools=False) ->
             f"The cache folder {paths.cache_dir()} has a space in its name; MicroPython cannot be built in there.",
             "Set RHEO_CACHE to a folder without one.",
         )
-    if micropython is None and not debian.is_debian() and not debian.present():
-        raise HostError(
-            "not_debian",
-            "Images are built from Debian's packages, and this is not Debian.",
-            "Use the official image (rheo image fetch) or a checkout (rheo image build --micropython DIR).",
-        )
+    if micropython is None and not debian.possible():
+        debian.ensure(log)  # raises, with what else can be done
     source = checkout(micropython) if micropython is not None else debian.present()
     if source:
         found = cached(board, source)
         if found:
             return found
-    files = firmware_files.read_files(board)  # said before anything is fetched or installed, if it is not whole
+    ours = snapshot(board)  # said before anything is fetched or installed, if it is not whole
     toolchain.require(micropython is None, log, install_tools)
     with image_lock(log) as lock_fd:
         source = source or debian.ensure(log)
-        found = cached(board, source)  # whoever had the lock may have built it
-        return found or _build(board, source, files, log, lock_fd)
+        found = cached(board, source, ours)  # whoever had the lock may have built it
+        return found or _build(board, source, ours, log, lock_fd)
 
 
-def cached(board: str, source: dict) -> info.ImageInfo | None:
+def cached(board: str, source: dict, ours: dict | None = None) -> info.ImageInfo | None:
     """The image of `board` that building from `source` now would give, if it is in the cache."""
-    ours = inputs(board)
-    found = info.load(info.images_dir() / _name(board, source, ours))
+    found = info.load(info.images_dir() / _name(board, source, inputs(board, ours)))
     if found:
-        found.why = f"built from {found.origin}; nothing has changed since"
+        found.why = f"{found.origin}; nothing has changed since"
     return found
 
 
@@ -136,13 +131,19 @@ def _fingerprint(tree):
     return digest.hexdigest()[:16]
 
 
-def inputs(board: str) -> str:
-    """Hash over everything of ours that goes into an image of `board`."""
+def inputs(board: str, ours: dict | None = None) -> str:
+    """Hash over everything of ours that goes into an image of `board` (ours: snapshot(board) if already read)."""
+    ours = ours or snapshot(board)
     digest = hashlib.sha256(f"{_FORMAT} {rheobase.__version__} {board}".encode())
-    for name, content in sorted(_board_files(board).items()):
+    for name, content in sorted(ours["board"].items()):
         digest.update(b"\0%s\0%d\0" % (name.encode(), len(content)) + content)
-    digest.update((firmware_files.firmware_hash(board) or "").encode())
+    digest.update(firmware_files.hash_of(ours["firmware"]).encode())
     return digest.hexdigest()[:16]
+
+
+def snapshot(board: str) -> dict:
+    """Everything of ours that goes in, read once: what is hashed is what is built, even if somebody edits it now."""
+    return {"board": _board_files(board), "firmware": firmware_files.read_files(board)}
 
 
 def _board_files(board):
@@ -157,23 +158,30 @@ def _tree_of(source):
 
 
 def _source_id(source):
-    """Short name of the sources; the same place on disk gives the same build tree, whatever its state."""
-    where = source["path"] if source["kind"] == info.BUILT_CHECKOUT else f"debian-{source['suite']}"
+    """Short name of the sources, for a build tree that make may go on with.
+
+    A checkout that is edited keeps its tree: edits have new times. Debian's files have the times of their packaging,
+    older than any object file, so other packages need another tree.
+    """
+    if source["kind"] == info.BUILT_CHECKOUT:
+        where = f"{source['path']} {source['micropython']}"
+    else:
+        where = " ".join(source["packages"])
     return hashlib.sha256(where.encode()).hexdigest()[:8]
 
 
 def _name(board, source, ours):
-    state = source["id"] if source["kind"] == info.BUILT_CHECKOUT else "".join(source["packages"])
-    key = hashlib.sha256(f"{ours} {_source_id(source)} {state}".encode()).hexdigest()[:12]
+    state = f"{_source_id(source)} {source.get('id', '')}"
+    key = hashlib.sha256(f"{ours} {state}".encode()).hexdigest()[:12]
     return f"{board}-{source['micropython']}-{key}"
 
 
-def _build(board, source, files, log, lock_fd):
-    tree, ours = _tree_of(source), inputs(board)
+def _build(board, source, ours, log, lock_fd):
+    tree, files = _tree_of(source), ours["firmware"]
     work = paths.cache_dir() / "build" / f"{board}-{_source_id(source)}"
     try:
         work.mkdir(parents=True, exist_ok=True)
-        staged = {f"boards/{name}": content for name, content in _board_files(board).items()}
+        staged = {f"boards/{name}": content for name, content in ours["board"].items()}
         staged["no-lib/README.md"] = b"micropython-lib is not needed.\n"
         firmware_files.mirror(staged, work / "ours")
         digest = firmware_files.stage(board, work / "firmware", files) if files else None
@@ -228,7 +236,7 @@ def _build(board, source, files, log, lock_fd):
     log(f"Built: {len(image) // 1024} kB" + (f", firmware {digest}" if digest else "") + ".")
     described = f"Debian {source['suite']} packages" if source["kind"] == info.BUILT_DEBIAN else source["path"]
     built = info.add(
-        _name(board, source, ours),
+        _name(board, source, inputs(board, ours)),
         uf2.from_bin(image),
         image,
         {
@@ -237,7 +245,7 @@ def _build(board, source, files, log, lock_fd):
             "origin": f"built from {described}",
             "firmware_hash": digest,
             "source": {k: v for k, v in source.items() if k in ("kind", "path", "id", "packages")},
-            "inputs": ours,
+            "inputs": inputs(board, ours),
         },
         elf=work / "cmake" / "firmware.elf",
     )
@@ -270,6 +278,8 @@ class _Runner:
         if source["kind"] == info.BUILT_DEBIAN:
             # No git here to ask for a version, and the cache may lie inside somebody's checkout.
             self.env.update(MICROPY_GIT_TAG="v" + source["micropython"], MICROPY_GIT_HASH="debian")
+            # The build date is in the image: take the sources', or each day would give another image.
+            self.env.setdefault("SOURCE_DATE_EPOCH", str(source["epoch"]))
 
     @staticmethod
     def interrupted(folder):

@@ -83,11 +83,11 @@ def _rebuild_source(built):
 
 
 def _debian_possible():
-    return (debian.is_debian() or debian.present() is not None) and not toolchain.missing(debian_sources=True)
+    return debian.possible() and not toolchain.missing(debian_sources=True)
 
 
 def _not_possible(path):
-    if path is None and not debian.is_debian() and not debian.present():
+    if path is None and not debian.possible():
         return "Use the official image (rheo image fetch) or a checkout (rheo image build --micropython DIR)."
     packages = toolchain.missing(debian_sources=path is None)
     return f"Install the toolchain: {toolchain.apt_line(packages)}   or use a ready image: rheo image fetch"

@@ -4,6 +4,7 @@ Debian splits what MicroPython's own tarball has together: the Pico SDK, TinyUSB
 own and are laid into lib/. Its suite trixie has 1.25.0, our floor.
 """
 
+import email.utils
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ SUITE = "trixie"
 _KEYRINGS = ("debian-archive-keyring.pgp", "debian-archive-keyring.gpg")
 _SOURCES = ("micropython", "mbedtls")
 _PACKAGES = ("pico-sdk-source", "tinyusb-source")
+_FIELDS = {"kind", "suite", "micropython", "epoch", "packages"}
 _ELSE = (
     "Build from a MicroPython checkout (rheo image build --micropython DIR) or take the official image "
     "(rheo image fetch)."
@@ -35,17 +37,23 @@ def is_debian() -> bool:
         return False
 
 
+def possible() -> bool:
+    """True if the sources are here or can be had here: on Debian, or with a mirror named in RHEO_DEBIAN_MIRROR."""
+    return is_debian() or bool(os.environ.get(apt_mirror.MIRROR_VARIABLE)) or present() is not None
+
+
 def folder() -> Path:
     """Where the sources lie once they are complete."""
     return paths.cache_dir() / "sources" / f"debian-{SUITE}"
 
 
 def present() -> dict | None:
-    """What is in folder() ({"micropython": version, "packages": {file: size}, ...}), None if nothing complete is."""
+    """What is in folder() (kind, suite, micropython, epoch, packages), None if nothing complete is."""
     try:
         record = json.loads((folder() / "sources.json").read_text())
-        return record if (folder() / "tree" / "ports" / "rp2").is_dir() else None
-    except (OSError, ValueError):
+        whole = (folder() / "tree" / "ports" / "rp2").is_dir() and record.keys() >= _FIELDS
+        return record if whole else None
+    except (OSError, ValueError, AttributeError):
         return None
 
 
@@ -204,8 +212,18 @@ def _unpack(downloads, new):
         "kind": "debian",
         "suite": SUITE,
         "micropython": version_of(tree),
+        "epoch": _changed(tree),
         "packages": sorted(p.name for p in downloads.iterdir() if p.suffix in (".dsc", ".deb")),
     }
+
+
+def _changed(tree):
+    """When the package was last changed, in seconds since 1970; 0 if its changelog does not say."""
+    match = re.search(r"^ -- .*>  (.+)$", (tree / "debian" / "changelog").read_text(errors="replace"), re.MULTILINE)
+    try:
+        return int(email.utils.parsedate_to_datetime(match.group(1)).timestamp()) if match else 0
+    except ValueError:
+        return 0
 
 
 def _replace(source, target):

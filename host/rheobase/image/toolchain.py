@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from rheobase.errors import HostError
+from rheobase.image import debian
 
 # What is looked for -> the Debian package that brings it.
 _PROGRAMS = {
@@ -111,6 +112,13 @@ def require(debian_sources: bool, log, install_tools: bool = False) -> None:
 
 def main(arguments: list[str]) -> int:
     """Say what is missing, or with --install bring it. Exit status 0 when a build can start."""
+    if not debian.possible():
+        print(
+            "Images are built from Debian's packages, and this is not Debian: nothing to install. "
+            "Use `rheo image fetch`, or `rheo image build --micropython DIR`.",
+            file=sys.stderr,
+        )
+        return 0
     try:
         require(True, lambda text: print(text, file=sys.stderr), "--install" in arguments)
     except HostError as error:
