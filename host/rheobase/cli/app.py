@@ -100,12 +100,8 @@ def _version(ctx, param, value):
     from rheobase import __version__
 
     app = ctx.ensure_object(App)
-    wants_json = app.json or "--json" in sys.argv[1:]
     app.command = "version"
-    app.data = {"version": __version__}
-    if not wants_json:
-        click.echo(f"rheo {__version__}")
-    app.json = wants_json
+    app.answer({"version": __version__}, f"rheo {__version__}")
     ctx.exit(0)
 
 

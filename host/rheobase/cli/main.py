@@ -102,6 +102,8 @@ def main(argv=None):
         cli.main(prog_name="rheo")
     args = list(sys.argv[1:] if argv is None else argv)
     app = App()
+    app.command = _verb(args)
+    app.json = "--json" in (args[: args.index("--")] if "--" in args else args)  # known even if parsing fails
     if not (args and any(a in ("-v", "--verbose") for a in args)):
         import warnings
 
@@ -118,13 +120,11 @@ def _call(app, args):
     """(errors, exit code) of the command; never raises for what a user or a device did."""
     try:
         with cli.make_context("rheo", args, obj=app) as ctx:
-            app.command = _verb(args)
             cli.invoke(ctx)
         return [], EXIT_OK
     except click.exceptions.Exit as done:
         return [], done.exit_code
     except click.ClickException as error:
-        _recover_globals(app, args)
         return [_usage(app, error)], EXIT_USAGE
     except RheoError as error:
         return [_error(error.code, error.message, error.hint)], error.exit_code
@@ -187,13 +187,6 @@ def _verb(args):
             if len(words) == 2 or words[0] not in SUBVERBS:
                 break
     return " ".join(words)
-
-
-def _recover_globals(app, args):
-    """Parsing failed, so click may not have seen --json: look for it."""
-    app.command = app.command or _verb(args)
-    if "--json" in args[: args.index("--")] if "--" in args else "--json" in args:
-        app.json = True
 
 
 def _bug(app, error):

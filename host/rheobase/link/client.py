@@ -1,0 +1,182 @@
+"""JSON-RPC over a transport: one request at a time, ids that rise, notifications kept apart, telemetry acknowledged.
+
+Resends a request once with the same id when its line or its answer was damaged, and once when no answer came: the
+board repeats its last answer instead of executing twice. Does not know what the methods mean.
+"""
+
+import select
+import time
+from collections import deque
+
+from rheobase.errors import DeviceLost
+from rheocore import frames, messages
+
+REPLY_S = 1.0  # to a request; on real hardware the answer takes some 10 ms
+KEEPALIVE_S = 0.25  # the board asks for a sign of life every 1 s: four chances
+LINE_MAX = 4 * messages.MAX_LINE  # longer input without a newline is noise
+
+
+class RpcError(Exception):
+    """The board answered with an error: name (messages.ERRORS) and data (dict)."""
+
+    def __init__(self, name, data, method):
+        super().__init__(name)
+        self.name = name
+        self.data = data
+        self.method = method
+
+
+class Client:
+    """A dialogue with one board.
+
+    transport: read(), write(), fileno(), close(). scale: factor on every time limit (an emulated board is slow).
+    Queues: telemetry (dicts of messages.TELEMETRY) and events (dicts of messages.EVENT). raw: the last bytes that were
+    no message (a REPL, noise). damaged, lost_telemetry: counts.
+    """
+
+    def __init__(self, transport, scale=1.0):
+        self.transport = transport
+        self.scale = scale
+        self.telemetry = deque(maxlen=1000)
+        self.events = deque()
+        self.raw = b""
+        self.damaged = 0
+        self.lost_telemetry = 0
+        self.token = None  # of the session that this host owns
+        self.heard_s = time.monotonic()  # when the last good line came
+        self._buffer = b""
+        self._replies = {}
+        self._next_id = 1
+        self._last_seq = None
+        self._acked_s = 0.0
+
+    # -- requests ----------------------------------------------------------------------------------------------
+
+    def call(self, method, params=None, timeout_s=REPLY_S, tries=2, give_up=None):
+        """Result of a request. timeout_s: for each try, before scale. Raises RpcError, DeviceLost `no_answer`.
+
+        give_up: a function; once it returns True there is no point in waiting any longer.
+        """
+        ident = self._next_id
+        self._next_id += 1
+        line = frames.encode({"jsonrpc": "2.0", "id": ident, "method": method, "params": params or {}})
+        self._replies.clear()
+        resent_damage = False
+        for _ in range(tries):
+            self.transport.write(line)
+            until = time.monotonic() + timeout_s * self.scale
+            damaged = self.damaged
+            while True:
+                reply = self._replies.pop(ident, None)
+                if reply is not None:
+                    return self._result(reply, method)
+                if (self._replies.pop(None, None) or self.damaged > damaged) and not resent_damage:
+                    resent_damage = True  # our line or its answer was damaged
+                    self.transport.write(line)
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                if give_up is not None and give_up():
+                    raise self._no_answer()
+                self.wait(left)
+        raise self._no_answer()
+
+    def _no_answer(self):
+        port = self.transport.port
+        return DeviceLost("no_answer", f"The board on {port} does not answer.", "Check the cable, then `rheo devices`.")
+
+    def forget_ids(self):
+        """Before hello: a dialogue begins, ids start anew."""
+        self._next_id = 1
+        self._replies.clear()
+        self._last_seq = None
+
+    @staticmethod
+    def _result(reply, method):
+        if "error" in reply:
+            error = reply["error"] if isinstance(reply["error"], dict) else {}
+            data = error.get("data")
+            raise RpcError(str(error.get("message")), data if isinstance(data, dict) else {}, method)
+        return reply.get("result")
+
+    # -- input -------------------------------------------------------------------------------------------------
+
+    def wait(self, timeout_s):
+        """Wait for input, at most timeout_s, take it, keep the session alive. Returns True if any came."""
+        self.keep_alive()
+        ready, _, _ = select.select([self.transport], [], [], max(0.0, min(timeout_s, KEEPALIVE_S)))
+        return self.receive() if ready else False
+
+    def receive(self):
+        """Take what has arrived without waiting. Returns True if anything came. Raises DeviceLost."""
+        data = self.transport.read()
+        if not data:
+            return False
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+        if len(self._buffer) > LINE_MAX:
+            self._noise(self._buffer)
+            self._buffer = b""
+        return True
+
+    def tail(self):
+        """The last bytes that are no message, an unfinished line included: where a prompt would stand."""
+        return (self.raw + self._buffer)[-400:]
+
+    def _noise(self, line):
+        self.raw = (self.raw + line + b"\n")[-400:]
+
+    def _take(self, line):
+        message, error = frames.decode(line)
+        if error:
+            if line.strip():
+                self._noise(line)
+                if line.lstrip().startswith(b"{"):
+                    self.damaged += 1
+            return
+        self.heard_s = time.monotonic()
+        method = message.get("method")
+        if method == "tel":
+            self._telemetry(message.get("params"))
+        elif method == "event":
+            params = message.get("params")
+            if isinstance(params, list) and len(params) == len(messages.EVENT):
+                self.events.append(dict(zip(messages.EVENT, params, strict=True)))
+        elif "result" in message or "error" in message:
+            ident = message.get("id")
+            self._replies[ident if isinstance(ident, int) else None] = message
+
+    def _telemetry(self, params):
+        if not isinstance(params, list) or len(params) != len(messages.TELEMETRY):
+            self.damaged += 1
+            return
+        item = dict(zip(messages.TELEMETRY, params, strict=True))
+        seq = item["seq"]
+        if not isinstance(seq, int) or not isinstance(item["channels"], list):
+            self.damaged += 1
+            return
+        if self._last_seq is not None and seq > self._last_seq + 1:
+            self.lost_telemetry += seq - self._last_seq - 1
+        self._last_seq = seq
+        self.telemetry.append(item)
+        self._ack()
+
+    # -- keep-alive --------------------------------------------------------------------------------------------
+
+    def keep_alive(self):
+        """Send the keep-alive if none went out for 250 ms. Only the owner of a session has one to send."""
+        if self.token is not None and time.monotonic() - self._acked_s >= KEEPALIVE_S:
+            self._ack()
+
+    def _ack(self):
+        self._acked_s = time.monotonic()
+        seq = -1 if self._last_seq is None else self._last_seq
+        self.transport.write(frames.encode({"jsonrpc": "2.0", "method": "ack", "params": [seq, self.token]}))
+
+    def emergency(self):
+        """Send Ctrl-C: the board cuts its output at once and leaves for the REPL."""
+        self.transport.write(b"\x03")
+
+    def close(self):
+        self.transport.close()

@@ -1,0 +1,104 @@
+"""The board's refusals as errors of the host's tree, and limits as sentences. One place for both sides' wording."""
+
+from rheobase.errors import DeviceFault, DeviceLost, Incompatible, Refused, RheoError, UsageError
+from rheocore import faults, messages
+
+_KINDS = {
+    "wire_mismatch": Incompatible,
+    "method_not_found": Incompatible,
+    "invalid_request": Incompatible,
+    "no_hook": Incompatible,
+    "invalid_params": UsageError,
+    "wrong_state": UsageError,
+    "refused": Refused,
+    "fault": DeviceFault,
+    "not_gone": DeviceFault,
+    "internal_error": DeviceFault,
+}  # every other: the link is not sound, or another session holds it
+
+# How a limit is called: limits.judge() names it, this says it.
+LIMITS = {
+    "limit_preset": "the protocol's limit",
+    "limit_electrode": "the limit of this electrode",
+    "limit_board": "the board's rating",
+    "limit_duration": "the longest session of this mode",
+    "limit_slew": "the slew limit of the set-point",
+}
+
+_UNITS = (("_ua", 1000, "mA"), ("_ms", 1000, "s"), ("_us", 1, "µs"), ("_millihz", 1000, "Hz"))
+_NAMES = {"ua": "amplitude", "amplitude_ua": "amplitude", "duration_ms": "duration", "period_us": "period"}
+
+
+def to_error(error):
+    """RheoError for an RpcError."""
+    name, data = error.name, dict(error.data)
+    if name == "refused":
+        return Refused("refused", refusal(data.get("why"), data.get("field", "?"), data.get("value"), data.get("bound")))
+    if name == "fault":
+        return fault_error(data.get("fault"))
+    if name not in messages.ERRORS:
+        return RheoError("device_error", f"The board answered {name}.", "Use a rheo of the board's version.", 6)
+    _, sentence, hint = messages.ERRORS[name]
+    data.setdefault("method", error.method)
+    try:
+        message = sentence.format(**data)
+    except (KeyError, IndexError, ValueError):
+        message = sentence
+    if name == "not_gone":
+        message = f"{fault_sentence(data.get('fault'))} The fault cannot be cleared while that is so."
+        hint = faults.remedy(data.get("fault")) or hint
+    return _KINDS.get(name, DeviceLost)(name, message, hint)
+
+
+def fault_error(fault):
+    """DeviceFault for a latched fault's name."""
+    remedy = faults.remedy(fault) or "`rheo clear-fault` once the cause is gone."
+    return DeviceFault(str(fault), f"The board is in fault: {fault_sentence(fault)}", remedy)
+
+
+def fault_sentence(fault):
+    return faults.sentence(fault) if fault in faults.FAULTS else f"Unknown fault {fault}."
+
+
+def quantity(field, value):
+    """ "10 mA" of ("max_ua", 10000): a value in the unit its name carries."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return str(value)
+    for suffix, divisor, unit in _UNITS:
+        if ("_" + field).endswith(suffix):
+            return f"{value / divisor:.10g} {unit}"
+    return str(value)
+
+
+def field_name(field):
+    """ "ramp up" of "ramp_up_ms"."""
+    if field in _NAMES:
+        return _NAMES[field]
+    for suffix, _, _ in _UNITS:
+        if field.endswith(suffix):
+            field = field[: -len(suffix)]
+    return field.replace("_", " ")
+
+
+def refusal(why, field, value, bound):
+    """Sentence for one (code, field, value, bound) of limits.judge(): the limit, the value, what would pass."""
+    name = field_name(field).capitalize()
+    shown, edge = quantity(field, value), quantity(field, bound)
+    if why == "limit_slew":
+        return f"{name} {shown} is below {LIMITS[why]}: the shortest that passes is {edge}."
+    if why in LIMITS:
+        return f"{name} {shown} is above {LIMITS[why]}: the highest that passes is {edge}."
+    if why == "too_high":
+        return f"{name} {shown} is too high: the highest that passes is {edge}."
+    if why in ("too_low", "period_too_short"):
+        return f"{name} {shown} is too low: the lowest that passes is {edge}."
+    if why == "ramps_too_long":
+        return f"{name} {shown} is shorter than its ramps: the shortest that passes is {edge}."
+    if why == "burst_too_long":
+        return f"{value} pulses do not fit into a burst's period: at most {bound} do."
+    if why == "missing":
+        return f"{name} is missing (needed for {bound})."
+    text = f"{name}: {str(why).replace('_', ' ')}"
+    if value is not None:
+        text += f" ({shown})"
+    return text + (f"; allowed: {bound}." if bound is not None else ".")
