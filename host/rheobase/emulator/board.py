@@ -6,7 +6,7 @@ All times are simulated, in ns from power-on. Nothing here looks at wall time; t
 from pathlib import Path
 
 from rheobase import boards
-from rheobase.emulator import dma_timer, loads
+from rheobase.emulator import dma_timer, flash_id, loads
 from rheobase.emulator.engine import FLASH_BYTES, EmulatorError, Engine
 from rheobase.emulator.pads import pad_level
 from rheobase.emulator.pwm_lazy import LazyPwm
@@ -26,6 +26,7 @@ class EmulatedBoard:
 
     load: a load spec, {channel: spec} or "1=needle,2=open" (see loads.py). vcd: file to record into.
     flash: file that keeps the flash from one board to the next. interlock: True closed, False open, None floating.
+    serial: the flash chip's unique id (16 hex digits), which is the board's serial number.
     nak, event_pio, dma_rate, lazy_pwm: the corrections of the emulator, each off only for its own test.
     """
 
@@ -41,6 +42,7 @@ class EmulatedBoard:
         event_pio=True,
         dma_rate=True,
         lazy_pwm=True,
+        serial="e600000000000001",
     ):
         self.board = board or boards.load()
         self.engine = Engine(event_pio=event_pio)
@@ -51,6 +53,8 @@ class EmulatedBoard:
             chip.pwm.on_change = self._on_pwm
         if dma_rate:
             dma_timer.correct(chip.dma)
+        self.serial = serial
+        flash_id.give(chip.ssi, bytes.fromhex(serial))
         self._flash_path = Path(flash) if flash else None
         if self._flash_path and self._flash_path.exists():
             kept = self._flash_path.read_bytes()[:FLASH_BYTES]

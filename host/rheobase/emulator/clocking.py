@@ -132,7 +132,7 @@ class EventPio(RPPIO):
         asleep = [not m.enabled for m in self.machines] if offset == CTRL else None
         super().write_uint32(offset, value)
         if asleep is not None:
-            for machine, was_asleep in zip(self.machines, asleep):
+            for machine, was_asleep in zip(self.machines, asleep, strict=True):
                 if machine.enabled and was_asleep:
                     machine.check_wait()
         self._settle()
@@ -251,7 +251,7 @@ class EventPio(RPPIO):
                     self._note(i, machine, opcode, pin=machine.jmp_pin, inert=not self._jmp_level(machine))
                 return
             condition = (opcode >> 5) & 7
-            if condition == _X_DEC or condition == _Y_DEC:
+            if condition in (_X_DEC, _Y_DEC):
                 register = "x" if condition == _X_DEC else "y"
                 count = getattr(machine, register)
                 if count and self._side_is_set(machine, opcode):
@@ -269,7 +269,7 @@ class EventPio(RPPIO):
                     or (condition == _OSRE and machine.output_shift_count < machine.pull_threshold)
                 )
                 self._note(i, machine, opcode, inert=taken)
-        elif (kind == _MOV or kind == _SET) and self._same_every_time(opcode):
+        elif kind in (_MOV, _SET) and self._same_every_time(opcode):
             if machine.wrap_top == pc == machine.wrap_bottom:
                 self._note(i, machine, opcode, writes=opcode)
             else:

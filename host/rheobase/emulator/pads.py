@@ -7,6 +7,7 @@ saying when. Both matter to firmware that checks its own legs and to a guard tha
 from rp2040py._gpio_pin import GPIOPinState
 from rp2040py.gpio_pin import GPIOPin
 
+_DRIVEN = (GPIOPinState.LOW, GPIOPinState.HIGH)
 OUTPUT_DISABLE = 0x80  # PADS_BANK0 GPIOn.OD
 
 
@@ -22,13 +23,9 @@ class BoardPin(GPIOPin):
     def input_value(self):
         """Level the chip sees: the pad's own drive if it drives, else what drives it from outside, else the pull."""
         value = self.value
-        if value is GPIOPinState.HIGH or value is GPIOPinState.LOW:
-            if not self.pad_value & OUTPUT_DISABLE:
-                seen = value is GPIOPinState.HIGH and self.input_enable
-                override = self.input_override
-                if override == 0:
-                    return bool(seen)
-                return (not seen, False, True)[override - 1]
+        if value in _DRIVEN and not self.pad_value & OUTPUT_DISABLE:
+            seen = value is GPIOPinState.HIGH and self.input_enable
+            return (seen, not seen, False, True)[self.input_override]
         return GPIOPin.input_value.__get__(self)
 
     def _apply_input_value(self, value):

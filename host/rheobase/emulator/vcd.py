@@ -8,7 +8,7 @@ class VcdWriter:
     """names: {name: "wire" or "real"}; every name starts at 0. path: the file, replaced if it exists."""
 
     def __init__(self, path, names, module="rheobase"):
-        self._file = open(path, "w", encoding="ascii", newline="\n")
+        self._file = open(path, "w", encoding="ascii", newline="\n")  # noqa: SIM115 - closed by close()
         self._ids = {name: self._identifier(n) for n, name in enumerate(names)}
         self._kinds = dict(names)
         self._last_ns = 0
