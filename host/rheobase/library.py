@@ -10,11 +10,12 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from rheobase import paths
-from rheobase.errors import EXIT_REFUSED, EXIT_USAGE, RheoError, UsageError
 from rheocore.config import ELECTRODES, MODES
 from rheocore.nearest import nearest
 from rheocore.protocol import ProtocolError, validate
+
+from rheobase import paths
+from rheobase.errors import EXIT_REFUSED, EXIT_USAGE, RheoError, UsageError
 
 FILE_MAX_BYTES = 65_536
 
@@ -134,7 +135,10 @@ def _toml_sentence(path, raw, text):
         line = int(place[5:].split(",")[0])
         lines = raw.decode("utf-8").splitlines()
         shown = lines[line - 1].strip()[:60] if line <= len(lines) else ""
-        return f"{path}, {place}: {what[:1].lower()}{what[1:]}.", f"The line reads: {shown}" if shown else None
+        return (
+            f"{path}, {place}: {what[:1].lower()}{what[1:]}.",
+            f"The line reads: {shown}" if shown else None,
+        )
     return f"{path}, end of the file: {what[:1].lower()}{what[1:]}.", "The file ends too early."
 
 

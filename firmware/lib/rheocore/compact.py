@@ -82,25 +82,17 @@ def _explain(why):
     """The ProtocolError for what config.check() found between keys that are fine one by one."""
     code, field, value, bound = why
     if code == "period_too_short":
-        message = (
-            f"train: two phases, the gap and the fixed part need {bound} us, and a period here is {value} us"
-        )
+        message = f"train: two phases, the gap and the fixed part need {bound} us, and a period here is {value} us"
         return ProtocolError("train.frequency_hz", message, "Lower frequency_hz or width_us.")
     if code == "burst_too_long":
         message = f"train.burst_pulses = {value} do not fit between bursts: {bound} at most"
-        return ProtocolError(
-            "train.burst_pulses", message, "Lower burst_pulses or burst_hz, or raise frequency_hz."
-        )
+        return ProtocolError("train.burst_pulses", message, "Lower burst_pulses or burst_hz, or raise frequency_hz.")
     if field == "hi_millihz":
         message = f"train.frequency_hz = [{decimal(bound, 1000)}, {decimal(value, 1000)}] falls"
-        return ProtocolError(
-            "train.frequency_hz", message, "Write the lower rate first, and its width first too."
-        )
+        return ProtocolError("train.frequency_hz", message, "Write the lower rate first, and its width first too.")
     if code == "ramps_too_long":
         where = "envelope.on_s" if field == "on_ms" else SESSION
         ramps, room = decimal(bound, 1000), decimal(value, 1000)
         message = f"envelope.ramp_up_s and ramp_down_s take {ramps} s together, and {where} is {room} s"
         return ProtocolError(where, message, "Shorten the ramps or lengthen {}.".format(where.split(".")[1]))
-    return ProtocolError(
-        field, f"{field} {value} cannot be played: {code} (bound {bound})", "Choose another value."
-    )
+    return ProtocolError(field, f"{field} {value} cannot be played: {code} (bound {bound})", "Choose another value.")

@@ -127,12 +127,8 @@ def _number(value, path, key):
 def _choice(value, path, choices):
     if value not in choices:
         near = nearest(value, choices) if isinstance(value, str) else None
-        hint = (
-            f'Did you mean "{near}"?' if near else "Use {}.".format(_words(['"' + c + '"' for c in choices]))
-        )
-        raise ProtocolError(
-            path, "{} = {} is not one of {}".format(path, _quote(value), ", ".join(choices)), hint
-        )
+        hint = f'Did you mean "{near}"?' if near else "Use {}.".format(_words(['"' + c + '"' for c in choices]))
+        raise ProtocolError(path, "{} = {} is not one of {}".format(path, _quote(value), ", ".join(choices)), hint)
     return value
 
 
@@ -171,9 +167,7 @@ def validate(doc):
         "title": _text(doc["title"], "title", 72),
         "mode": _choice(doc["mode"], "mode", config.MODES),
         "electrode": _choice(doc["electrode"], "electrode", config.ELECTRODES),
-        "conditions": [
-            _slug(c, "conditions") for c in _list(doc.get("conditions", []), "conditions", '["sciatica"]')
-        ],
+        "conditions": [_slug(c, "conditions") for c in _list(doc.get("conditions", []), "conditions", '["sciatica"]')],
         "pairs": _number(doc.get("pairs", 1), "pairs", "pairs"),
         "bench": doc.get("bench", False),
     }

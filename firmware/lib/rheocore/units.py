@@ -102,9 +102,7 @@ def parse(text, kind):
     try:
         scaled(number)
     except ValueError:
-        raise UnitError(
-            "{} is not {}".format(shown[:40] or "an empty text", NAMES[kind]), _example(forms)
-        ) from None
+        raise UnitError("{} is not {}".format(shown[:40] or "an empty text", NAMES[kind]), _example(forms)) from None
     if not unit:
         if kind in BARE:
             unit = BARE[kind]
