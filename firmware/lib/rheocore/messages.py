@@ -18,6 +18,7 @@ LIVE = ("ramp_up", "run", "ramp_down")  # states in which pulses may leave the p
 
 # method: {parameter: type}. A type in a tuple is optional. Types: int, str, list, dict.
 # Every request has an id, an integer, higher than any before it since hello; the last one's reply is repeated.
+# params may be left out where there are none.
 METHODS = {
     "hello": {"wire": int},  # -> INFO; begins a dialogue: ids start anew
     "status": {},  # -> STATUS
@@ -35,7 +36,8 @@ ALWAYS = ("hello", "stop", "status")  # answered before hello, and outside the o
 STOP_REASONS = ("stop_command", "operator_key", "operator_interrupt")
 
 # Notifications. host -> device:
-#   ack [seq, token]        the telemetry up to seq was read; with the session's token it is the keep-alive
+#   ack [seq, token]        everything up to telemetry seq (-1: none yet) was read; with the session's token it is the
+#                           keep-alive. Sent for each telemetry, and at least every 250 ms. token 0: no session
 # device -> host:
 #   tel [TELEMETRY...]      every TELEMETRY_MS while armed or live, at 1 Hz else; only what fits the window
 #   event [n, dev_us, kind, detail]   kind: "state" (detail: state), "fault" (detail: fault), "end" (detail: stop reason)
@@ -47,7 +49,8 @@ INFO = (
     "wire board serial firmware micropython channels limits c_hook reset_cause state"
     # firmware: {version, hash, origin}; channels: [1, 2, 3]; limits: {max_ua, full_scale_ua, ...}
 ).split()
-STATUS = "state t_left_ms interlock fault channels".split()
+STATUS = "state t_left_ms interlock fault channels".split()  # channels: a list of STATUS_CHANNEL rows
+STATUS_CHANNEL = ("n", "set_ua", "meas_ua", "ohms", "pulses")
 RESULT = "state stop_reason fault duration_ms channels".split()  # channels: {"1": {pulses, truncated, charge_nc}}
 
 # name: (JSON-RPC code, sentence with {parameters}, what to do)

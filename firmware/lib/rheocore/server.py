@@ -18,7 +18,9 @@ class Server:
         self.greeted = False
         self.last_id = -1
         self.last_reply = None
-        self.acked = -1  # highest telemetry sequence number the host has read
+        self.seq = 0  # of the next telemetry
+        self.sent_seq = -1  # of the last one that was sent
+        self.acked_seq = -1  # of the last one that the host has read
         self.bad = {"bad_crc": 0, "parse_error": 0, "too_long": 0, "rejected": 0}
         self.bench = False
 
@@ -49,7 +51,7 @@ class Server:
 
     def _notification(self, method, params, now_ms):
         if method == "ack" and isinstance(params, list) and len(params) == 2 and isinstance(params[0], int):
-            self.acked = params[0]
+            self.acked_seq = params[0]
             self.session.keepalive(params[1], now_ms)
         else:
             self.bad["rejected"] += 1
@@ -106,7 +108,8 @@ class Server:
         if params["wire"] != messages.WIRE:
             raise StateError("wire_mismatch", {"board": messages.WIRE, "host": params["wire"]})
         self.greeted = True
-        self.acked = -1
+        self.seq = 0
+        self.sent_seq = self.acked_seq = -1
         self.session.greet()
         info = dict(self.info)
         info["wire"] = messages.WIRE
@@ -117,16 +120,11 @@ class Server:
 
     def _status(self, params, now_ms):
         session = self.session
-        channels = {}
+        channels = []
         for n in session.channels:
             channel = session.channels[n]
-            meas = self.sense(n)
-            channels[str(n)] = {
-                "set_ua": channel.set_ua,
-                "meas_ua": meas[0] if meas else None,
-                "ohms": meas[1] if meas else None,
-                "pulses": channel.pulses_now(),
-            }
+            ua, ohms = self.sense(n) or (None, None)
+            channels.append((n, channel.set_ua, ua, ohms, channel.pulses_now()))
         return {
             "state": session.state,
             "t_left_ms": session.t_left_ms(now_ms),

@@ -48,11 +48,9 @@ class App:
         self.tokens = 0
         self.session = Session(self.engine, board, self.engine.rings, self.event, self.new_token)
         self.server = Server(self.session, board, _info(), self.sense.of)
-        self.seq = 0
         self.events = 0
         self.next_tick_ms = self.next_tel_ms = 0
         self.heard_ms = -_WATCHED_MS
-        self.acked = -1
         self.turn = 0
 
     def new_token(self):
@@ -106,7 +104,7 @@ class App:
                 link.acked()  # whoever asks has read what was answered before
                 link.send(reply)
                 link.pump()
-            elif server.acked == self.seq - 1:
+            elif server.acked_seq == server.sent_seq:
                 link.acked()
                 self.heard_ms = now
             line = link.read_line()
@@ -120,9 +118,10 @@ class App:
 
     def telemetry(self, now):
         session = self.session
+        server = self.server
         busy = session.state in messages.LIVE or session.state in ("armed", "paused")
         self.next_tel_ms = now + (messages.TELEMETRY_MS if busy else _SLOW_TELEMETRY_MS)
-        if not self.server.greeted or not (busy or now - self.heard_ms < _WATCHED_MS):
+        if not server.greeted or not (busy or now - self.heard_ms < _WATCHED_MS):
             return
         channels = []
         for n in session.channels:
@@ -130,7 +129,7 @@ class App:
             meas = self.sense.of(n) or (None, None)
             channels.append([channel.set_ua, meas[0], meas[1], channel.pulses_now(), channel.charge_nc()])
         params = [
-            self.seq,
+            server.seq,
             now * 1000,
             session.state,
             session.t_left_ms(now),
@@ -139,11 +138,11 @@ class App:
             channels,
         ]
         line = frames.encode({"jsonrpc": "2.0", "method": "tel", "params": params})
-        self.seq += 1
-        if self.link.room_for(len(line)):
-            self.link.send(line)
+        if (server.acked_seq == server.sent_seq or self.link.room_for(len(line))) and self.link.send(line):
+            server.sent_seq = server.seq
         else:
             self.link.dropped += 1
+        server.seq += 1
 
     def break_off(self):
         """Ctrl-C: output off first, whatever else arrives meanwhile."""

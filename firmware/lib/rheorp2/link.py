@@ -1,16 +1,35 @@
 """Bytes over USB CDC without ever blocking the app loop: lines in, a bounded queue out.
 
-POLLOUT promises room for one byte. So a whole line is written only while what is unacknowledged fits the transmit
-buffer (messages.WINDOW); beyond that it goes out byte by byte, each behind a POLLOUT.
+POLLOUT promises room for one byte. So many bytes are written at once only while what is unacknowledged fits the
+transmit buffer (messages.WINDOW); beyond that they go out one by one, each behind a POLLOUT.
 """
 
 import select
 import sys
 
+import micropython
+
 from rheocore import messages
 
 _QUEUE = 4096  # bytes that may wait; a reply that does not fit is counted as dropped
 _READ = 160  # bytes read in one pass at most
+
+
+@micropython.native
+def _take(ipoll, readinto, one, buf, n, end):
+    """Append what has arrived to buf[n:end], to a newline at most; returns the new n. Native: 25 us a byte, not 43."""
+    while n < end:
+        for _ in ipoll(0):
+            break
+        else:
+            return n
+        readinto(one)
+        c = one[0]
+        buf[n] = c
+        n += 1
+        if c == 10:
+            return n
+    return n
 
 
 class Link:
@@ -21,6 +40,7 @@ class Link:
         self.readable.register(sys.stdin, select.POLLIN)
         self.writable = select.poll()
         self.writable.register(sys.stdout, select.POLLOUT)
+        self.ipoll = self.readable.ipoll
         self.readinto = sys.stdin.buffer.readinto
         self.write = sys.stdout.buffer.write
         self.buf = bytearray(messages.MAX_LINE)
@@ -41,33 +61,17 @@ class Link:
 
     def read_line(self):
         """The next whole line (bytes without newline), b'' for one that was too long, None if there is none yet."""
-        ipoll = self.readable.ipoll
-        readinto = self.readinto
-        one = self.one
         buf = self.buf
-        n = self.n
-        for _ in range(_READ):
-            for _ready in ipoll(0):
-                break
-            else:
-                break
-            readinto(one)
-            byte = one[0]
-            if byte == 10:
-                self.n = 0
-                if self.overlong:
-                    self.overlong = False
-                    return b""
-                if n:
-                    return bytes(memoryview(buf)[:n])
-            elif byte == 13:
-                pass
-            elif n < messages.MAX_LINE - 1:
-                buf[n] = byte
-                n += 1
-            else:
-                self.overlong = True
-                n = 0
+        n = _take(self.ipoll, self.readinto, self.one, buf, self.n, min(self.n + _READ, messages.MAX_LINE))
+        if n and n > self.n and buf[n - 1] == 10:
+            self.n = 0
+            if self.overlong:
+                self.overlong = False
+                return b""
+            return bytes(memoryview(buf)[: n - 1]) if n > 1 else None
+        if n == messages.MAX_LINE:
+            self.overlong = True
+            n = 0
         self.n = n
         return None
 
@@ -95,10 +99,8 @@ class Link:
             rest = len(line) - self.offset
             if not self._room():
                 return True
-            if self.in_flight + rest <= messages.WINDOW:
-                sent = self.write(memoryview(line)[self.offset :]) or 0
-            else:
-                sent = self.write(memoryview(line)[self.offset : self.offset + 1]) or 0
+            count = min(rest, max(messages.WINDOW - self.in_flight, 1))
+            sent = self.write(memoryview(line)[self.offset : self.offset + count]) or 0
             self.in_flight = min(self.in_flight + sent, messages.WINDOW)
             self.offset += sent
             if self.offset >= len(line):
