@@ -12,6 +12,7 @@ from rp2040py.simulator import Simulator
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
 from rheobase.emulator.clocking import EventPio
+from rheobase.emulator.divider import FastSio
 from rheobase.emulator.pads import BoardPin
 from rheobase.errors import EXIT_BUG, RheoError
 
@@ -85,6 +86,7 @@ class Engine:
         chip.logger = ConsoleLogger(log_level)
         self.event_pio = event_pio
         chip.gpio[:] = [BoardPin(chip, n) for n in range(len(chip.gpio))]
+        chip.sio = FastSio(chip)
         if event_pio:
             chip.pio = [EventPio(chip, b.name, b.first_irq, b.index) for b in chip.pio]
             chip.peripherals[0x50200], chip.peripherals[0x50300] = chip.pio
