@@ -96,7 +96,7 @@ class FakeBoard:
     that are read but not answered. firmware: False: a REPL without our firmware. at_repl: starts at the prompt.
     """
 
-    def __init__(self, *, speed=10.0, serial="FAKE0001", firmware=True, at_repl=False, info=None, port_dir=None):
+    def __init__(self, *, speed=5.0, serial="FAKE0001", firmware=True, at_repl=False, info=None):
         self.speed = speed
         self.serial = serial
         self.firmware = firmware
@@ -175,8 +175,10 @@ class FakeBoard:
         self.server = Server(self.session, self.board, info, self._sense)
         if "wire" in self.extra_info:
             self.server._hello = lambda params, now: self.server.info
-        self.seq = self.events = 0
+        self.events = 0
         self.next_tel_ms = 0
+        self.acked_s = 0.0
+        self.watched_s = -10.0
         self.buffer = b""
 
     def _token(self):
@@ -203,6 +205,8 @@ class FakeBoard:
             if self.master in ready:
                 self._read(os.read(self.master, 4096))
             if not self.repl:
+                if time.monotonic() - self.acked_s < messages.KEEPALIVE_MS / 1000:
+                    self.session.heard_ms = self.now_ms()  # the host's silence is counted in the wall's time
                 self.session.tick(self.now_ms())
                 self._telemetry()
 
@@ -229,8 +233,14 @@ class FakeBoard:
         method = message.get("method") if message else None
         if method in self.deaf_to:
             return
-        if method and method != "ack":
+        if method == "ack":
+            if message["params"][1] == self.session.token:
+                self.acked_s = time.monotonic()
+            self.watched_s = time.monotonic()
+        elif method:
             self.seen.append(method)
+            if method == "arm":
+                self.acked_s = time.monotonic()
         self._answer(self.server.handle(line, self.now_ms()))
 
     def _answer(self, reply):
@@ -246,17 +256,20 @@ class FakeBoard:
 
     def _telemetry(self):
         now = self.now_ms()
-        if now < self.next_tel_ms or not self.server.greeted:
+        if now < self.next_tel_ms:
             return
-        session = self.session
+        session, server = self.session, self.server
         busy = session.state in messages.LIVE or session.state in ("armed", "paused")
         self.next_tel_ms = now + (messages.TELEMETRY_MS if busy else 1000)
+        if not server.greeted or not (busy or time.monotonic() - self.watched_s < 3):
+            return
         channels = []
         for n, channel in session.channels.items():
             meas = self._sense(n) or (None, None)
             channels.append([channel.set_ua, *meas, channel.pulses_now(), channel.charge_nc()])
-        params = [self.seq, now * 1000, session.state, session.t_left_ms(now), self.output.closed, session.fault, channels]
-        self.seq += 1
+        params = [server.seq, now * 1000, session.state, session.t_left_ms(now), self.output.closed, session.fault, channels]
+        server.sent_seq = server.seq
+        server.seq += 1
         self._send(frames.encode({"jsonrpc": "2.0", "method": "tel", "params": params}))
 
     def _at_repl(self, data):

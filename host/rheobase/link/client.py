@@ -43,6 +43,7 @@ class Client:
         self.damaged = 0
         self.lost_telemetry = 0
         self.token = None  # of the session that this host owns
+        self.watching = False  # keep telemetry coming although no session is ours
         self.heard_s = time.monotonic()  # when the last good line came
         self._buffer = b""
         self._replies = {}
@@ -165,14 +166,19 @@ class Client:
     # -- keep-alive --------------------------------------------------------------------------------------------
 
     def keep_alive(self):
-        """Send the keep-alive if none went out for 250 ms. Only the owner of a session has one to send."""
-        if self.token is not None and time.monotonic() - self._acked_s >= KEEPALIVE_S:
+        """Send the keep-alive if none went out for 250 ms: the owner of a session, or who watches one."""
+        if (self.token is not None or self.watching) and time.monotonic() - self._acked_s >= KEEPALIVE_S:
             self._ack()
 
     def _ack(self):
         self._acked_s = time.monotonic()
         seq = -1 if self._last_seq is None else self._last_seq
-        self.transport.write(frames.encode({"jsonrpc": "2.0", "method": "ack", "params": [seq, self.token]}))
+        self.transport.write(frames.encode({"jsonrpc": "2.0", "method": "ack", "params": [seq, self.token or 0]}))
+
+    def rows(self, item, numbers):
+        """{"1": {set_ua, ...}} of a telemetry item; numbers: the configured channels, in order."""
+        rows = zip(numbers, item["channels"], strict=False)
+        return {str(n): dict(zip(messages.CHANNEL, row, strict=False)) for n, row in rows}
 
     def emergency(self):
         """Send Ctrl-C: the board cuts its output at once and leaves for the REPL."""

@@ -41,6 +41,13 @@ class Board:
         except RpcError as error:
             raise to_error(error) from None
 
+    def status(self):
+        """STATUS of the board, its channels as {"1": {set_ua, meas_ua, ohms, pulses}}."""
+        status = self.call("status")
+        names = messages.STATUS_CHANNEL[1:]
+        status["channels"] = {str(row[0]): dict(zip(names, row[1:], strict=True)) for row in status["channels"]}
+        return status
+
     def close(self):
         self.client.close()
 

@@ -1,0 +1,214 @@
+"""What a run is asked to do: protocols, channels, amplitudes, electrodes; judged against a board. Sends nothing.
+
+The host's judgement is courtesy (the board judges with the same lines), and is shown before anything is sent.
+"""
+
+from rheocore import limits
+from rheocore.compact import ProtocolError, compact
+from rheocore.units import (
+    UnitError,
+    fmt_area,
+    fmt_current,
+    fmt_duration,
+    fmt_frequency,
+    fmt_time,
+    parse,
+    parse_needle,
+)
+
+from rheobase import library
+from rheobase.errors import Refused, UsageError
+from rheobase.link import words
+
+NEEDLE_ASSUMED = "0.16x15mm"  # the smallest: the worst case
+PAD_ASSUMED = "25cm2"
+
+
+class Part:
+    """One channel's share: n, protocol (checked), amplitude_ua, cfg (the device's configuration)."""
+
+    def __init__(self, n, protocol, amplitude_ua, duration_ms):
+        self.n = n
+        self.protocol = protocol
+        self.amplitude_ua = amplitude_ua
+        try:
+            self.cfg = compact(protocol, amplitude_ua, duration_ms)
+        except ProtocolError as error:
+            raise library.as_rheo_error(error) from None
+
+
+class Order:
+    """A whole run. parts: [Part] by channel. load: electrodes as the record has them. assumed: which were not told."""
+
+    def __init__(self, parts, load, assumed, acknowledged=(), yes=False, reason=None):
+        self.parts = parts
+        self.load = load
+        self.assumed = assumed
+        self.acknowledged = list(acknowledged)
+        self.yes = yes
+        self.reason = reason
+
+    @property
+    def channels(self):
+        return [part.n for part in self.parts]
+
+    @property
+    def configs(self):
+        """What `configure` sends."""
+        return {str(part.n): part.cfg for part in self.parts}
+
+    @property
+    def duration_ms(self):
+        return max(part.cfg["duration_ms"] for part in self.parts)
+
+    @property
+    def protocol_ids(self):
+        """The protocol's id, or several joined by +, in the order of the channels."""
+        ids = []
+        for part in self.parts:
+            if part.protocol["id"] not in ids:
+                ids.append(part.protocol["id"])
+        return "+".join(ids)
+
+
+def quantity(text, kind, option):
+    """Integer of a quantity given to `option`. Raises UsageError."""
+    try:
+        return parse(text, kind)
+    except UnitError as error:
+        raise UsageError("bad_quantity", f"{option}: {error.message}.", error.hint) from None
+
+
+def make(
+    ref=None, channels=(), amplitudes=(), ons=(), duration=None, needle=None, pad=None, acknowledged=(), yes=False,
+    reason=None,
+):  # fmt: skip
+    """Order of the words of a command line. Raises UsageError (words), RheoError (protocol or its own limits).
+
+    channels, amplitudes: as they came, in pairs; a lone amplitude is channel 1's. ons: "N=P@Q" each.
+    """
+    duration_ms = None if duration is None else quantity(duration, "duration", "--duration")
+    wanted = []
+    if ref is not None:
+        if not amplitudes:
+            raise UsageError("no_amplitude", "--amplitude is missing.", "For example: --channel 1 --amplitude 2mA")
+        if not channels and len(amplitudes) == 1:
+            channels = ("1",)
+        if len(channels) != len(amplitudes):
+            raise UsageError(
+                "unpaired", f"{len(channels)} --channel and {len(amplitudes)} --amplitude.", "Give one of each in turn."
+            )
+        wanted += [(_channel(n), ref, amplitude, "--amplitude") for n, amplitude in zip(channels, amplitudes, strict=True)]
+    elif channels or amplitudes:
+        raise UsageError("no_protocol", "No protocol is named.", "`rheo protocol list` shows them.")
+    wanted += [_split_on(text) for text in ons]
+    if not wanted:
+        raise UsageError("no_protocol", "No protocol is named.", "`rheo protocol list` shows them.")
+    numbers = [n for n, _, _, _ in wanted]
+    for n in numbers:
+        if numbers.count(n) > 1:
+            raise UsageError("channel_twice", f"Channel {n} is named twice.", "Name each channel once.")
+    parts = [
+        Part(n, library.load(name), quantity(text, "current", option), duration_ms)
+        for n, name, text, option in sorted(wanted)
+    ]
+    load, assumed = _electrodes(parts, needle, pad)
+    return Order(parts, load, assumed, acknowledged, yes, reason)
+
+
+def _channel(text):
+    if not str(text).isascii() or not str(text).isdigit() or int(text) < 1:
+        raise UsageError("bad_channel", f"{text} is not a channel.", "Channels are numbers: 1, 2, 3.")
+    return int(text)
+
+
+def _split_on(text):
+    number, equals, rest = text.partition("=")
+    name, at, amplitude = rest.rpartition("@")
+    if not (equals and at and name and amplitude):
+        raise UsageError("bad_on", f"--on {text}: not N=PROTOCOL@AMPLITUDE.", "For example: --on 2=ea_2hz@1mA")
+    return _channel(number), name, amplitude, f"--on {text}"
+
+
+def _electrodes(parts, needle, pad):
+    kinds = {part.protocol["electrode"] for part in parts}
+    for kind, given, option in (("needle", needle, "--needle"), ("skin", pad, "--pad")):
+        if given is not None and kind not in kinds:
+            raise UsageError("wrong_electrode", f"{option} does not apply: no protocol here uses {kind} electrodes.")
+    load, assumed = {}, []
+    if "needle" in kinds:
+        try:
+            diameter_um, length_um = parse_needle(needle or NEEDLE_ASSUMED)
+        except UnitError as error:
+            raise UsageError("bad_quantity", f"--needle: {error.message}.", error.hint) from None
+        load["needle"] = {"diameter_um": diameter_um, "length_um": length_um}
+        if needle is None:
+            assumed.append("needle")
+    if "skin" in kinds:
+        area_mm2 = quantity(pad or PAD_ASSUMED, "area", "--pad")
+        if not 100 <= area_mm2 <= 40_000:
+            raise UsageError("bad_quantity", f"--pad: {fmt_area(area_mm2)} is not a pad's area.", "Use 1cm2 to 400cm2.")
+        load["pad"] = {"area_mm2": area_mm2}
+        if pad is None:
+            assumed.append("pad")
+    return load, assumed
+
+
+def ratings(info):
+    """The board's description as the limits need it: ours, with what the board itself says on top."""
+    from rheobase import boards
+
+    known = boards.load(info["board"]) if info["board"] in boards.names() else {}
+    return {**known, **info["limits"]}
+
+
+def judge(order, info):
+    """Raise unless the board may play the order: UsageError for a channel it lacks, Refused with every limit hit."""
+    missing = [n for n in order.channels if n not in info["channels"]]
+    if missing:
+        raise UsageError(
+            "no_channel",
+            f"The board has no channel {missing[0]}.",
+            "It has " + ", ".join(str(n) for n in info["channels"]) + ".",
+        )
+    board = ratings(info)
+    refusals = [(part.n, refused) for part in order.parts for refused in limits.judge(part.cfg, board)]
+    if refusals:
+        lead = f"Channel {refusals[0][0]}: " if len(order.parts) > 1 else ""
+        text = " ".join(words.refusal(*refused) for _, refused in refusals)
+        raise Refused(refusals[0][1][0], lead + text, "Nothing was sent to the board.")
+
+
+def train_words(cfg):
+    """ "100 Hz, 100 µs a phase" of a configuration."""
+    hz = lambda period: fmt_frequency(round(1e9 / period))  # noqa: E731
+    if cfg["kind"] == "modulated":
+        rate = f"{fmt_frequency(cfg['lo_millihz'])} to {fmt_frequency(cfg['hi_millihz'])}"
+        width = f"{fmt_time(cfg['lo_width_us'])} to {fmt_time(cfg['hi_width_us'])}"
+    else:
+        rate, width = hz(cfg["period_us"]), fmt_time(cfg["width_us"])
+        if cfg["kind"] == "alternating":
+            rate = f"{rate} and {hz(cfg['alt_period_us'])} in turn"
+        elif cfg["kind"] == "burst":
+            rate = f"bursts of {cfg['burst_pulses']} at {rate}, {hz(cfg['burst_period_us'])}"
+    return f"{rate}, {width} a phase"
+
+
+def describe(order, info, emulated):
+    """Lines that say what will come out, and the limits that it keeps. At most 80 columns each."""
+    kind = "emulated board" if emulated else "board"
+    board = ratings(info)
+    lines = [f"On {kind} {info['board']} {info['serial']}, {fmt_duration(order.duration_ms)}:"]
+    for part in order.parts:
+        cfg = part.cfg
+        name, cap_ua = limits.amplitude_max_ua(cfg, board)
+        whose = words.LIMITS["limit_" + name]
+        lines.append(f"  channel {part.n}: {part.protocol['id']} ({cfg['mode'].upper()}, {cfg['electrode']})")
+        lines.append(f"    {train_words(cfg)}")
+        ramp = fmt_duration(cfg["ramp_up_ms"])
+        lines.append(
+            f"    0 to {fmt_current(part.amplitude_ua)} in {ramp}; highest allowed {fmt_current(cap_ua)} ({whose})"
+        )
+    for name in order.assumed:
+        lines.append(f"  No --{name} given: {NEEDLE_ASSUMED if name == 'needle' else PAD_ASSUMED} assumed.")
+    return lines
