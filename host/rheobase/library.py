@@ -119,7 +119,9 @@ def read(path):
         line = raw[: error.start].count(b"\n") + 1
         message = f"{path}, line {line}: not UTF-8 text."
         raise UsageError("bad_toml", message, "Save the file as UTF-8.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise UsageError("bad_toml", f"{path}: nested too deeply.", "A protocol has tables and short lists.") from None
+    except tomllib.TOMLDecodeError as error:
         raise UsageError("bad_toml", *_toml_sentence(path, raw, str(error))) from None
     try:
         return validate(doc)

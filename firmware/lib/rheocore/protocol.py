@@ -80,9 +80,11 @@ def _words(values):
 def _keys(table, path, known):
     """Refuse what is not a table, and any key that is not known, naming the nearest one."""
     if not isinstance(table, dict):
-        raise ProtocolError(path, f"{path} is a value; it must be a table", f"Write it as [{path}].")
+        message = f"{path or 'the document'} is a value; it must be a table"
+        raise ProtocolError(path, message, f"Write it as [{path}]." if path else "Write key = value lines.")
     for key in table:
         if key not in known:
+            key = str(key)
             where = path + "." + key if path else key
             near = nearest(key, known)
             hint = f"Did you mean {near}?" if near else "Known here: {}.".format(", ".join(known))

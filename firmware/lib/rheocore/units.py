@@ -56,13 +56,13 @@ def scaled(number, numerator=1, denominator=1):
     mantissa, e, exponent = text.partition("e")
     whole, point, part = mantissa.partition(".")
     digits = whole + part
-    if not digits or (point and not part) or not _all_digits(digits) or len(digits) > DIGITS_MAX + 3:
+    if not digits or (point and not part) or not _all_digits(digits) or len(digits) > 40:
         raise ValueError("not a number")
     power = -len(part)
     if e:
         minus = exponent[:1] == "-"
         figures = exponent[1:] if exponent[:1] in ("-", "+") else exponent
-        if not figures or not _all_digits(figures) or len(figures) > 2:
+        if not figures or not _all_digits(figures) or len(figures) > 3:
             raise ValueError("not a number")
         power += -int(figures) if minus else int(figures)
     if power > 0:

@@ -1,0 +1,119 @@
+"""`rheo protocol`: the contract's shapes, 80 columns for people, sentences and exit codes for mistakes."""
+
+import json
+
+import pytest
+from rheobase import library
+from rheobase.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def own(monkeypatch, tmp_path):
+    monkeypatch.setenv("RHEO_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def rheo(capsys):
+    def call(*words):
+        code = main(list(words))
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_list_has_the_contracts_shape(rheo):
+    code, out, _ = rheo("protocol", "list", "--json", "--condition", "heel pain")
+    assert code == 0
+    assert json.loads(out)["data"] == {
+        "protocols": [
+            {
+                "id": "edn_2hz_foot",
+                "title": "2 Hz: heel and sole",
+                "mode": "dnes",
+                "electrode": "needle",
+                "conditions": ["plantar_fasciitis"],
+                "pairs": 4,
+            }
+        ]
+    }
+
+
+def test_list_filters_by_mode_and_electrode(rheo):
+    code, out, _ = rheo("--json", "protocol", "list", "--mode", "tens", "--electrode", "skin")
+    assert code == 0
+    assert {p["id"] for p in json.loads(out)["data"]["protocols"]} == {
+        name for name in library.shipped_ids() if name.startswith("tens_")
+    }
+
+
+def test_list_says_what_it_left_out(rheo, tmp_path):
+    folder = tmp_path / "data" / "protocols"
+    folder.mkdir(parents=True)
+    (folder / "broken.toml").write_text("x")
+    code, out, err = rheo("protocol", "list")
+    assert code == 0 and "broken.toml" in err and "ea_2hz" in out
+
+
+def test_show_gives_the_protocol_its_figures_and_limits(rheo):
+    code, out, _ = rheo("--json", "protocol", "show", "tens_conventional")
+    data = json.loads(out)["data"]
+    assert code == 0
+    assert data["protocol"] == library.load("tens_conventional")
+    assert data["hash"] == library.protocol_hash(data["protocol"])
+    assert data["derived"]["pulses"] == 180_000
+    assert data["derived"]["shapes"] == [{"period_us": 10_000, "width_us": 100}]
+    assert data["limits"]["binds"] == "board"
+
+
+@pytest.mark.parametrize("name", library.shipped_ids())
+def test_what_people_read_fits_80_columns_and_shows_every_tag(rheo, name):
+    code, out, _ = rheo("protocol", "show", name)
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    preset = library.load(name)
+    assert all(f"\n  {source['tag']} " in out for source in preset["source"])
+    assert all(f"{source['tag']} = " in out for source in preset["source"])
+
+
+def test_the_list_fits_80_columns_with_whole_titles(rheo):
+    _, out, _ = rheo("protocol", "list")
+    assert max(map(len, out.splitlines())) <= 80
+    assert all(library.load(name)["title"] in out for name in library.shipped_ids())
+
+
+def test_validate_accepts_a_good_file_and_names_the_fault_of_a_bad_one(rheo, tmp_path):
+    good = (library.presets_dir() / "ea_2hz.toml").read_text()
+    file = tmp_path / "mine.toml"
+    file.write_text(good.replace('id = "ea_2hz"', 'id = "mine"'))
+    code, out, _ = rheo("--json", "protocol", "validate", str(file))
+    assert (code, json.loads(out)["data"]["id"]) == (0, "mine")
+    file.write_text(good.replace("width_us = 300", "widht_us = 300"))
+    code, out, err = rheo("protocol", "validate", str(file))
+    assert (code, out) == (2, "")
+    assert "train.widht_us is not a key" in err and "Did you mean width_us?" in err and "Traceback" not in err
+
+
+def test_plot_writes_a_picture_or_says_why_not(rheo, tmp_path):
+    code, out, _ = rheo("--json", "protocol", "plot", "edn_2hz_foot")
+    assert (code, json.loads(out)["data"]["path"]) == (0, "edn_2hz_foot.png")
+    assert (tmp_path / "edn_2hz_foot.png").read_bytes().startswith(b"\x89PNG")
+    code, _, err = rheo("protocol", "plot", "edn_2hz_foot", "-o", str(tmp_path / "no" / "x.png"))
+    assert code == 8 and "cannot be written" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("show", "ea_2hzz"), 2, "Did you mean ea_2hz?"),
+        (("show", "nope.toml"), 2, "no file nope.toml"),
+        (("list", "--condition", "jaw"), 5, "not offered"),
+        (("list", "--condition", "bakc pain"), 2, "back_pain"),
+        (("list", "--mode", "x"), 2, "Known: dnes, tens, nmes."),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_the_right_exit_code(rheo, words, code, says):
+    got, out, err = rheo("protocol", *words)
+    assert (got, out) == (code, "")
+    assert says in err and "Traceback" not in err
