@@ -17,6 +17,7 @@ SHA256 = hashlib.sha256(FILE).hexdigest()
 class Server(http.server.BaseHTTPRequestHandler):
     """Serves FILE; the path says what goes wrong."""
 
+    protocol_version = "HTTP/1.1"
     asked: list[str] = []
 
     def do_GET(self):
@@ -30,12 +31,20 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", "/good/" + NAME)
             self.end_headers()
             return
+        if kind == "chunked":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"1000\r\n" + FILE[:1024])
+            self.close_connection = True
+            return
         body = {"changed": FILE[:40] + b"!" + FILE[41:], "endless": bytes(5 << 20)}.get(kind, FILE)
         self.send_response(200)
         if kind != "unsized":
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if kind in ("cut", "unsized") else body)
+        self.close_connection = True
 
     def log_message(self, *arguments):
         pass
@@ -81,6 +90,7 @@ def test_a_good_file_is_kept_and_not_fetched_again(server, way):
     [
         ("missing", "fetch_failed", "404"),
         ("cut", "fetch_cut_short", "bytes"),
+        ("chunked", "fetch_cut_short", "1024 bytes"),
         ("unsized", "wrong_hash", SHA256),  # cut short with no length to tell
         ("changed", "wrong_hash", SHA256),
         ("endless", "fetch_too_long", "longer"),

@@ -37,7 +37,7 @@ def etc(tmp_path, **files):
             "Types: deb\nURIs: http://security.example.org/debian-security\nSuites: trixie-security\nComponents: main\n"
         },
         {
-            "debian_sources": f"types: deb\nuris:\n {DEBIAN}\n http://b.example.org/debian\n"
+            "debian_sources": f"types: deb\nuris:\n# old: http://old.example.org/debian\n {DEBIAN}\n http://b.example.org/debian\n"
             "suites: sid\ncomponents: main\n"
         },
         {
