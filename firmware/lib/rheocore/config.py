@@ -95,10 +95,12 @@ def check(cfg):
 
 def _check_together(cfg, kind):
     """What no single field can tell: the item must fit its period, the ramps their on-time."""
-    for rate, width in shapes(cfg):
-        least = items.min_period_us(width, cfg["gap_us"])
-        if rate < least:
-            raise ConfigError("period_too_short", "period_us", rate, least)
+    # The widest pulse must fit the shortest period: between the ends of a modulation the period falls faster than the
+    # width, so both ends may fit and the middle not.
+    rate = min([period for period, _ in shapes(cfg)])
+    least = items.min_period_us(max([width for _, width in shapes(cfg)]), cfg["gap_us"])
+    if rate < least:
+        raise ConfigError("period_too_short", "period_us", rate, least)
     if kind == "burst":
         length = cfg["period_us"] * cfg["burst_pulses"]
         if length > cfg["burst_period_us"]:

@@ -6,7 +6,7 @@ periods nearest to it; a modulated pulse takes rate and width at its start. The 
 """
 
 from rheocore import items
-from rheocore.config import period_us
+from rheocore.config import period_us, shapes
 
 _MAX = items.ITEM_MAX_US
 _REST = items.REST_FIXED_US
@@ -29,6 +29,7 @@ class Plan:
         if "on_ms" in cfg:
             self.on_us = cfg["on_ms"] * 1000
             self.cycle_us = self.on_us + cfg["off_ms"] * 1000
+            self.most_us = items.min_period_us(max([width for _, width in shapes(cfg)]), cfg["gap_us"])
         self.cycle_start_us = 0
         self.at_us = 0
         self.rest_left_us = 0
@@ -93,7 +94,8 @@ class Plan:
             return False
         interval_us = self._interval()
         width_us = self.width_us
-        if self.cycle_us and self.at_us + interval_us >= self.cycle_start_us + self.on_us:
+        # The next pulse is made only if the widest would end, whole, within this on-time.
+        if self.cycle_us and self.at_us + interval_us + self.most_us > self.cycle_start_us + self.on_us:
             self.cycle_start_us += self.cycle_us
             interval_us = self.cycle_start_us - self.at_us
             self._restart()
