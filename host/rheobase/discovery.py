@@ -4,6 +4,7 @@ Never takes a port because it exists: a board is what answers the handshake. Ope
 but the greeting. `state` of a found board: its session state, or busy, repl, foreign, silent, incompatible, no_access.
 """
 
+import contextlib
 import os
 
 from rheobase.errors import DeviceLost, HostError, RheoError
@@ -36,6 +37,10 @@ class Found:
         if self.info:
             return self.info["state"]
         return _STATES.get(self.problem.code, "incompatible")
+
+    def describe(self):
+        """ "/dev/ttyACM0 (RHEO_PICO E66..., idle)": for a list to choose from."""
+        return f"{self.port} ({self.info['board']} {self.serial}, {self.state})"
 
     def as_dict(self):
         info = self.info or {}
@@ -98,10 +103,11 @@ def _usb_ports():
 
 def find_all(boot=False):
     """[Found] of every candidate, each greeted. boot: restart boards that stand at the REPL."""
-    return [_found(port, emulated, serial, boot) for port, emulated, serial in candidates()]
+    return [try_port(port, emulated, serial, boot) for port, emulated, serial in candidates()]
 
 
-def _found(port, emulated, serial, boot):
+def try_port(port, emulated=None, serial=None, boot=True):
+    """Found of one port: greeted and closed again."""
     from rheobase.link.greeting import open_board
 
     try:
@@ -121,13 +127,82 @@ def find_one(option=None):
     if len(answering) == 1:
         return answering[0].port
     if answering:
-        raise several([f"{f.port} ({f.info['board']} {f.serial}, {f.state})" for f in answering])
+        raise several([f.describe() for f in answering])
+    raise none_usable(found)
+
+
+def find_any(option=None):
+    """Port of the board that is meant, one without our firmware included (what deploy is for)."""
+    port = configured_port(option)
+    if port:
+        return port
+    found = [f for f in find_all() if f.state not in ("busy", "no_access", "silent")]
     if len(found) == 1:
-        raise found[0].problem
+        return found[0].port
     if found:
-        listed = "; ".join(f.problem.message for f in found)
-        raise DeviceLost("no_board", f"No board can be used. {listed}", "`rheo devices` lists them.")
+        raise several([f"{f.port} ({f.state})" for f in found])
     raise no_board()
+
+
+def none_usable(found):
+    """The error when nothing answers: the one problem that there is, or all of them."""
+    if len(found) == 1:
+        return found[0].problem
+    if found:
+        listed = " ".join(f.problem.message for f in found)
+        return DeviceLost("no_board", f"No board can be used. {listed}", "`rheo devices` lists them.")
+    return no_board()
+
+
+@contextlib.contextmanager
+def connect(option=None, note=None, vcd=None, load=None, check=True):
+    """The greeted Board that is meant, closed at the end; for `emu` an emulated one is started, and stopped again.
+
+    note(text): told what takes long, and what differs. vcd, load: for `emu`. check: compare its firmware with ours.
+    """
+    note = note or (lambda text: None)
+    from rheobase.link.greeting import open_board
+
+    port = find_one(option)
+    with contextlib.ExitStack() as stack:
+        emulated = None
+        if port == EMU:
+            port = stack.enter_context(_emulator(note, vcd, load)).pty
+            emulated = True
+        board = stack.enter_context(open_board(port, emulated))
+        if check:
+            difference = firmware_difference(board.info)
+            if difference:
+                note(difference)
+        yield board
+
+
+def _emulator(note, vcd, load):
+    from rheobase import boards, image
+    from rheobase.emulator import launch, require
+
+    require()
+    found = image.ensure(boards.DEFAULT, log=note)
+    if not found.frozen:
+        raise HostError(
+            "bare_image",
+            f"The image {found.path} has no Rheobase firmware inside, so the emulated board cannot use it.",
+            "Build one: `rheo image build`, or `rheo image build --micropython DIR`.",
+        )
+    return launch.start(boards.DEFAULT, found.bin_path, vcd=vcd, load=load)
+
+
+def firmware_difference(info):
+    """A sentence if the board's firmware is not the one that this rheo carries, else None."""
+    from rheobase.image.firmware_files import firmware_hash, known_boards
+
+    if info["board"] not in known_boards():
+        return f"This rheo does not know the board {info['board']}."
+    ours, theirs = firmware_hash(info["board"]), info["firmware"]["hash"]
+    if ours == theirs:
+        return None
+    how = "flash" if info["firmware"]["origin"] == "frozen" else "deploy"
+    return f"The board's firmware ({theirs}) is not this rheo's ({ours}); `rheo {how}` brings it."
 
 
 def no_board():

@@ -15,7 +15,7 @@ OFF_WORDS = b"output off"  # what the firmware prints on its way to the REPL
 
 
 def halt(client, reason="stop_command"):
-    """{"state", "confirmed": True} once the board has confirmed that its output is off.
+    """{"state", "confirmed": True} once the board has confirmed that its output is off; "broken": True if it took Ctrl-C.
 
     client: a Client, greeted or not. reason: one of messages.STOP_REASONS. Raises DeviceLost `not_confirmed`.
     """
@@ -67,6 +67,6 @@ def _break_off(client):
         client.wait(0.05)
     off = OFF_WORDS in client.tail()
     try:
-        return {"state": restart(client)["state"], "confirmed": True}  # its boot code has forced every leg low
+        return {"state": restart(client)["state"], "confirmed": True, "broken": True}  # its boot forces every leg low
     except RheoError:
-        return {"state": "fault", "confirmed": True} if off else None
+        return {"state": "fault", "confirmed": True, "broken": True} if off else None

@@ -66,6 +66,7 @@ class Session:
         self._wanted_stop = None
         self._record = None
         self._started = False
+        self._unproved = None  # a stop by the control socket that the board has not confirmed
 
     # -- the whole -----------------------------------------------------------------------------------------------
 
@@ -98,6 +99,7 @@ class Session:
         params = {"bench": 1} if all(part.cfg["bench"] for part in self.order.parts) else {}
         self.client.token = self.board.call("arm", params, timeout_s=3.0)["token"]
         self._check_wanted_stop()
+        self._drain()  # what is left of an earlier session must not end this one
         if not self._ended:
             self._started = True
             self.board.call("start", {"token": self.client.token})
@@ -116,16 +118,17 @@ class Session:
                 self._drain()
                 self.client.keep_alive()
                 self._check_wanted_stop()
+                if self._unproved:
+                    raise self._unproved
                 if time.monotonic() - self.client.heard_s > SILENCE_S * self.client.scale:
                     self.board.call("status")
 
     def _finish(self):
         """The board has ended by itself or by a stop: fetch what it delivered, close the record."""
         self.client.token = None
-        self.result = self.board.call("result")
-        self.stop_reason = self.result["stop_reason"] or self.stop_reason
+        self._fetch_result()
         self._drain()
-        fault = self.result["fault"]
+        fault = self.result["fault"] if self.result else None
         if fault:
             self._record.write("fault", self._dev_us(), fault=fault, sentence=faults.sentence(fault))
             self.error = words.fault_error(fault)
@@ -134,6 +137,16 @@ class Session:
                 self.stop_reason, faults.sentence(self.stop_reason), "The record is kept.", EXITS[self.stop_reason]
             )
         self._close_record()
+
+    def _fetch_result(self):
+        """What the board delivered. A board that had to be broken off has forgotten: the last telemetry stands in."""
+        result = self.board.call("result")
+        if result["channels"]:
+            self.result = result
+            self.stop_reason = result["stop_reason"] or self.stop_reason
+        else:
+            self.stop_reason = "host_break"
+            self.error = words.fault_error("host_break")
 
     def _abandon(self, error):
         """Something failed: stop the board, prove it, close the record, keep the error."""
@@ -164,9 +177,11 @@ class Session:
     def _stop_quietly(self, reason):
         try:
             halt(self.client, reason)
-            with contextlib.suppress(RheoError):
-                self.result = self.board.call("result")
-                self.stop_reason = self.stop_reason or self.result["stop_reason"]
+            if self._started:
+                with contextlib.suppress(RheoError):
+                    wanted, self.stop_reason = self.stop_reason, None
+                    self._fetch_result()
+                    self.stop_reason = wanted or self.stop_reason
         except RheoError as unproved:
             self.error = unproved
 
@@ -219,7 +234,11 @@ class Session:
             return board.status()
         if method == "stop":
             self.stop_reason = "stop_command"
-            reply = halt(self.client, "stop_command")
+            try:
+                reply = halt(self.client, "stop_command")
+            except RheoError as error:
+                self._unproved = error
+                raise
             self._ended = True
             return reply
         if method == "pause":

@@ -17,8 +17,11 @@ def holder(port):
 
 
 def _name(words):
-    """The program's name: past the interpreter and its options."""
+    """The program's name: past the interpreter and its options; of rheo with its verb."""
     names = [os.path.basename(w) for w in words]
+    for i, name in enumerate(words):
+        if name == "rheobase.cli.main" or names[i] == "rheo":
+            return " ".join(["rheo", *[w for w in words[i + 1 :] if w == "run"][:1]])
     if names[0].startswith("python"):
         for i, word in enumerate(words[1:], 1):
             if word == "-m" and i + 1 < len(words):

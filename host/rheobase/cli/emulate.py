@@ -1,0 +1,51 @@
+"""`rheo emulate`: boot an emulated board and print its pty; runs until it is stopped. The emulator does the work."""
+
+import click
+
+from rheobase.cli.app import pass_app
+from rheobase.errors import UsageError
+
+
+@click.command()
+@click.option("--vcd", metavar="FILE", help="Write the edges to a VCD file.")
+@click.option("--load", metavar="LOAD", help="OHMS, open, short, needle or skin [1 kohm].")
+@click.option("--faults", metavar="FILE", help="JSON list of things that happen to the board.")
+@click.option("--speed", type=float, metavar="X", help="Simulated seconds per second, at most [1].")
+@pass_app
+def emulate(app, vcd, load, faults, speed):
+    """Boot an emulated board and print its pty.
+
+    The first line of stdout is a JSON object with the pty; mpremote, rheo and any terminal can open it. Ctrl-C ends it.
+    """
+    if speed is not None and not speed > 0:
+        raise UsageError("bad_speed", "--speed must be above 0.", "For example: --speed 0.5")
+    if app.port:
+        raise UsageError("no_port_here", "`rheo emulate` makes a port; it takes none.", "Leave --port out.")
+    from rheobase import boards, image
+    from rheobase.emulator import launch, require
+
+    require()
+    found = image.ensure(boards.DEFAULT, log=app.note)
+    options = {"vcd": vcd, "load": load, "faults": faults}
+    if speed is not None:
+        options["speed"] = speed
+    with launch.start(boards.DEFAULT, found.bin_path, **options) as running:
+        app.stream({"pty": running.pty, "board": running.board, "serial": running.serial})
+        app.note(f"Emulated board at {running.pty}; Ctrl-C ends it.")
+        _wait(running)
+
+
+def _wait(running):
+    """Until Ctrl-C, SIGTERM, SIGHUP, or the board's own end."""
+    import signal
+    import time
+
+    from rheobase.errors import HostError
+
+    asked = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: asked.append(1))
+    while not asked:
+        if not running.alive:
+            raise HostError("emulator_died", "The emulated board has ended by itself.", "Start it again.")
+        time.sleep(0.1)

@@ -1,0 +1,129 @@
+"""What a running session looks like: one status line on a terminal, sparse lines elsewhere. All on stderr."""
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+
+from rheocore.units import fmt_resistance
+
+from rheobase.session import View
+
+SPARSE_S = 5.0
+REDRAW_S = 0.2
+
+
+def milliamps(ua):
+    """ "2.00" of 2000; "-" of None."""
+    return "-" if ua is None else f"{ua / 1000:.2f}"
+
+
+def clock(ms):
+    """ "1:05" of 65000: rounded up, so that 0:00 means over."""
+    seconds = -(-ms // 1000)
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+class Progress(View):
+    """View of a session. board.measured_word says whether currents are measured or modelled."""
+
+    def __init__(self, app, board, stream=None):
+        self.app = app
+        self.word = board.measured_word
+        self.stream = stream or sys.stderr
+        self.line_mode = self.stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._shown_s = 0.0
+        self._drawn = False
+
+    def telemetry(self, item, channels):
+        now = time.monotonic()
+        if self.app.quiet or now - self._shown_s < (REDRAW_S if self.line_mode else SPARSE_S):
+            return
+        self._shown_s = now
+        if self.line_mode:
+            width = min(shutil.get_terminal_size().columns, 80) - 1
+            self._write("\r" + status_line(item, channels, self.word, width) + "\x1b[K")
+            self._drawn = True
+        else:
+            self._write(status_line(item, channels, self.word, 200) + "\n")
+
+    def event(self, kind, detail):
+        """States are shown where there is no status line; its own state is in it."""
+        if kind == "state" and not self.line_mode and not self.app.quiet:
+            self._write(f"{detail}\n")
+            self._shown_s = time.monotonic()
+
+    def clear(self):
+        """Take the status line away, for what is printed next."""
+        if self._drawn:
+            self._write("\r\x1b[K")
+            self._drawn = False
+
+    def _write(self, text):
+        with contextlib.suppress(OSError, UnicodeEncodeError):
+            self.stream.write(text)
+            self.stream.flush()
+
+
+def status_line(item, channels, word, width):
+    """One line of at most `width` columns: state, time left, and of each channel set and measured current, pulses."""
+    head = f"{item['state']:<9} {clock(item['t_left_ms'])} left"
+    for parts in (_full, _middle, _short):
+        line = head + parts(channels, word)
+        if len(line) <= width:
+            return line
+    return line[:width]
+
+
+def _full(channels, word):
+    text = ""
+    for n, c in channels.items():
+        text += f" | ch {n}: set {milliamps(c['set_ua'])} mA, {word} {milliamps(c['meas_ua'])} mA"
+        if c["ohms"] is not None:
+            text += f" {fmt_resistance(c['ohms'])}"
+        text += f", {c['pulses']} pulses"
+    return text
+
+
+def _middle(channels, word):
+    return "".join(
+        f" | {n}: {milliamps(c['set_ua'])}, {word} {milliamps(c['meas_ua'])} mA, {c['pulses']}" for n, c in channels.items()
+    )
+
+
+def _short(channels, word):
+    rows = "".join(
+        f" {n}:{milliamps(c['set_ua'])}/{milliamps(c['meas_ua'])}mA {c['pulses']}p" for n, c in channels.items()
+    )
+    return f" set/{word}{rows}"
+
+
+@contextlib.contextmanager
+def single_keys(wanted=True):
+    """The terminal's file descriptor with keys arriving one by one, unechoed; None if stdin is no terminal of ours."""
+    fd = _own_terminal() if wanted else None
+    if fd is None:
+        yield None
+        return
+    import termios
+
+    before = termios.tcgetattr(fd)
+    mode = termios.tcgetattr(fd)
+    mode[3] &= ~(termios.ICANON | termios.ECHO)
+    mode[6][termios.VSUSP] = b"\0"  # Ctrl-Z would leave the board without its host
+    mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+    termios.tcsetattr(fd, termios.TCSADRAIN, mode)
+    try:
+        yield fd
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def _own_terminal():
+    try:
+        fd = sys.stdin.fileno()
+        return fd if os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp() else None
+    except (OSError, ValueError, AttributeError):
+        return None

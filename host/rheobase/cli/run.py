@@ -1,0 +1,109 @@
+"""`rheo run`: the words of the command line -> an order -> a session. Asks before anything comes out; prints the end."""
+
+import re
+import sys
+
+import click
+from rheocore import faults
+from rheocore.units import fmt_charge
+
+from rheobase.cli.app import pass_app
+from rheobase.errors import Refused, UsageError
+
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_REASON_MAX = 200
+
+
+@click.command()
+@click.argument("protocol", required=False)
+@click.option("--channel", "channels", multiple=True, metavar="N", help="Channel; one for each --amplitude.")
+@click.option("--amplitude", "amplitudes", multiple=True, metavar="Q", help="Current, as 2mA; one for each --channel.")
+@click.option("--on", "ons", multiple=True, metavar="N=P@Q", help="Protocol P at current Q on channel N.")
+@click.option("--duration", metavar="Q", help="Shorter session, as 10s or 5min.")
+@click.option("--needle", metavar="DxL", help="Diameter x inserted length [0.16x15mm: the worst case].")
+@click.option("--pad", metavar="AREA", help="Area of a skin electrode [25cm2].")
+@click.option("--acknowledge", "acknowledged", multiple=True, metavar="CODE", help="Acknowledge a warning.")
+@click.option("--yes", is_flag=True, help="Do not ask. On a real board it needs --reason.")
+@click.option("--reason", metavar="TEXT", help="Why nobody is asked; goes into the record.")
+@click.option("--vcd", metavar="FILE", help="Write the edges to a VCD file (with --port emu).")
+@pass_app
+def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowledged, yes, reason, vcd):
+    """Run a session and record it.
+
+    PROTOCOL is a preset's id or a TOML file. The session starts at zero, ramps up, and ends by itself; Ctrl-C,
+    Space, Esc or q stop it at once.
+    """
+    from rheobase import discovery, order, session
+
+    _check_words(app, acknowledged, yes, reason)
+    wanted = order.make(
+        protocol, channels, amplitudes, ons, duration, needle, pad, acknowledged, yes=yes, reason=reason
+    )
+    is_emu = discovery.configured_port(app.port) == discovery.EMU
+    if vcd and not is_emu:
+        raise UsageError("vcd_needs_emu", "--vcd writes the edges of an emulated board.", "Add --port emu.")
+    with discovery.connect(app.port, app.note, vcd=vcd) as board:
+        if yes and not board.emulated and not reason:
+            raise UsageError("reason_missing", "On a real board --yes needs --reason.", 'For example: --reason "bench"')
+        order.judge(wanted, board.info)
+        for line in order.describe(wanted, board.info, board.emulated):
+            app.note(line)
+        if not yes:
+            _ask()
+        ran, data = _play(app, board, wanted)
+    data["vcd"] = vcd
+    app.answer(data, lambda: summary(data, board.emulated))
+    if ran.error:
+        raise ran.error
+
+
+def _check_words(app, acknowledged, yes, reason):
+    if app.json and not yes:
+        raise UsageError("yes_missing", "`run --json` asks nothing, so it needs --yes.", "Add --yes.")
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("yes_missing", "There is no terminal to ask on.", "Add --yes.")
+    for code in acknowledged:
+        if not _CODE.fullmatch(code):
+            raise UsageError("bad_code", f"--acknowledge {code!r} is not a code.", "A warning names its code.")
+    if reason is not None and not 0 < len(reason.strip()) <= _REASON_MAX:
+        raise UsageError("bad_reason", f"--reason: write 1 to {_REASON_MAX} characters.")
+
+
+def _ask():
+    if not click.confirm("Start?", default=False, err=True):
+        raise Refused("declined", "Not started: nothing came out.")
+
+
+def _play(app, board, wanted):
+    from rheobase import session
+    from rheobase.cli.progress import Progress, single_keys
+
+    view = Progress(app, board)
+    with single_keys() as keys:
+        if keys is not None and view.line_mode:
+            app.note("Space, Esc, q or Ctrl-C stop at once.")
+        ran = session.Session(board, wanted, app.log_dir, view, keys)
+        try:
+            return ran, ran.run()
+        finally:
+            view.clear()
+
+
+def summary(data, emulated):
+    """The end of a session in a few lines."""
+    reason = data["stop_reason"]
+    lines = [faults.sentence(reason) if reason else "The session did not end in order."]
+    lines.append(f"  ran        {data['duration_s']:.1f} s")
+    for n, pulses in data["pulses"].items():
+        cut = data["truncated"][n]
+        charge = "modelled board" if emulated else "set-point"
+        text = f"{pulses} pulses, {fmt_charge(round(data['charge_uc'][n] * 1000))} a phase in all ({charge})"
+        if cut is None:
+            text += ", last known"
+        elif cut:
+            text += f", {cut} cut short"
+        lines.append(f"  channel {n}  {text}")
+    lines.append(f"  record     {data['log']}")
+    if data["vcd"]:
+        lines.append(f"  edges      {data['vcd']}")
+    return "\n".join(lines)
