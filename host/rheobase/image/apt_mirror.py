@@ -33,21 +33,11 @@ def parse_list(text: str) -> list[Entry]:
     """Entries of a one-line style file: `deb [option=value ...] uri suite component...`; comments are skipped."""
     entries = []
     for line in text.splitlines():
-        match = re.match(
-            r"deb(?:-src)?\s+(?:\[([^\]]*)\]\s*)?(\S+)\s+(\S+)\s*(.*)",
-            line.split("#")[0].strip(),
-        )
+        match = re.match(r"deb(?:-src)?\s+(?:\[([^\]]*)\]\s*)?(\S+)\s+(\S+)\s*(.*)", line.split("#")[0].strip())
         if match:
             options, uri, suite, components = match.groups()
             signed = re.search(r"signed-by=(\S+)", options or "", re.IGNORECASE)
-            entries.append(
-                Entry(
-                    uri,
-                    suite,
-                    tuple(components.split()),
-                    signed.group(1) if signed else "",
-                )
-            )
+            entries.append(Entry(uri, suite, tuple(components.split()), signed.group(1) if signed else ""))
     return entries
 
 
@@ -70,12 +60,7 @@ def parse_sources(text: str) -> list[Entry]:
         for uri in fields.get("uris", "").split():
             for suite in fields.get("suites", "").split():
                 entries.append(
-                    Entry(
-                        uri,
-                        suite,
-                        tuple(fields.get("components", "").split()),
-                        fields.get("signed-by", ""),
-                    )
+                    Entry(uri, suite, tuple(fields.get("components", "").split()), fields.get("signed-by", ""))
                 )
     return entries
 

@@ -20,33 +20,9 @@ from rheobase.image.lock import image_lock
 
 OLDEST = (1, 25)
 _FORMAT = "1"  # of the key; raise it when the way of building changes what comes out
-_SUBMODULES = {
-    "lib/pico-sdk": "pico_sdk_init.cmake",
-    "lib/tinyusb": "src/tusb.h",
-    "lib/mbedtls": "library/version.c",
-}
-_FINGERPRINTED = (
-    "py",
-    "extmod",
-    "shared",
-    "drivers",
-    "tools",
-    "mpy-cross",
-    "ports/rp2",
-    "lib",
-)
-_NOT_OURS = (
-    "MAKE",
-    "MFLAGS",
-    "CFLAGS",
-    "LDFLAGS",
-    "MICROPY",
-    "PICO_",
-    "CMAKE_",
-    "BOARD",
-    "BUILD",
-    "PYTHONPATH",
-)
+_SUBMODULES = {"lib/pico-sdk": "pico_sdk_init.cmake", "lib/tinyusb": "src/tusb.h", "lib/mbedtls": "library/version.c"}
+_FINGERPRINTED = ("py", "extmod", "shared", "drivers", "tools", "mpy-cross", "ports/rp2", "lib")
+_NOT_OURS = ("MAKE", "MFLAGS", "CFLAGS", "LDFLAGS", "MICROPY", "PICO_", "CMAKE_", "BOARD", "BUILD", "PYTHONPATH")
 
 
 def build(board="RHEO_PICO", micropython=None, log=None, install_tools=False) -> info.ImageInfo:
@@ -92,11 +68,7 @@ def checkout(path) -> dict:
     """What identifies a MicroPython checkout for building. Raises HostError when it cannot be built from."""
     tree = Path(path).expanduser().resolve()
     if any(c.isspace() for c in str(tree)):
-        raise UsageError(
-            "checkout_path",
-            f"{tree} has a space in its name.",
-            "Move or link it to a path without one.",
-        )
+        raise UsageError("checkout_path", f"{tree} has a space in its name.", "Move or link it to a path without one.")
     version = debian.version_of(tree)
     if tuple(int(n) for n in re.findall(r"\d+", version)[:2]) < OLDEST:
         raise HostError(
@@ -111,12 +83,7 @@ def checkout(path) -> dict:
             f"The checkout {tree} lacks {', '.join(absent)}.",
             f"In {tree} run: git submodule update --init {' '.join(absent)}",
         )
-    return {
-        "kind": info.BUILT_CHECKOUT,
-        "micropython": version,
-        "path": str(tree),
-        "id": _fingerprint(tree),
-    }
+    return {"kind": info.BUILT_CHECKOUT, "micropython": version, "path": str(tree), "id": _fingerprint(tree)}
 
 
 def _fingerprint(tree):
@@ -198,37 +165,12 @@ def _build(board, source, ours, log, lock_fd):
         f"Building MicroPython {source['micropython']} for {board} "
         + ("(only what changed) ..." if warm else "(a minute or two the first time) ...")
     )
-    run.step(
-        cross,
-        [
-            "make",
-            "-C",
-            str(tree / "mpy-cross"),
-            f"BUILD={cross}",
-            "USER_C_MODULES=",
-            *run.jobs,
-        ],
-    )
+    run.step(cross, ["make", "-C", str(tree / "mpy-cross"), f"BUILD={cross}", "USER_C_MODULES=", *run.jobs])
     run.env["MICROPY_MPYCROSS"] = str(cross / "mpy-cross")
-    configure = [
-        "cmake",
-        "-S",
-        str(tree / "ports" / "rp2"),
-        "-B",
-        str(work / "cmake"),
-        "-G",
-        "Unix Makefiles",
-    ]
-    configure += [
-        f"-DMICROPY_BOARD={board}",
-        "-DPICO_NO_PICOTOOL=1",
-        f"-DMICROPY_LIB_DIR={work}/ours/no-lib",
-    ]
+    configure = ["cmake", "-S", str(tree / "ports" / "rp2"), "-B", str(work / "cmake"), "-G", "Unix Makefiles"]
+    configure += [f"-DMICROPY_BOARD={board}", "-DPICO_NO_PICOTOOL=1", f"-DMICROPY_LIB_DIR={work}/ours/no-lib"]
     if files:
-        configure += [
-            f"-DMICROPY_BOARD_DIR={work}/ours/boards/{board}",
-            f"-DRHEO_STAGE={work}/firmware",
-        ]
+        configure += [f"-DMICROPY_BOARD_DIR={work}/ours/boards/{board}", f"-DRHEO_STAGE={work}/firmware"]
     else:
         configure += [f"-DMICROPY_FROZEN_MANIFEST={work}/ours/boards/stock_manifest.py"]
     run.step(work / "cmake", configure, ["make", "-C", str(work / "cmake"), *run.jobs])
@@ -257,11 +199,7 @@ def _read(path):
     try:
         return path.read_bytes()
     except OSError as error:
-        raise HostError(
-            "build_failed",
-            f"The build ended without {path}.",
-            "Delete build/ in the cache.",
-        ) from error
+        raise HostError("build_failed", f"The build ended without {path}.", "Delete build/ in the cache.") from error
 
 
 class _Runner:
@@ -307,25 +245,13 @@ class _Runner:
                         pass_fds=(self.lock_fd,),
                     )
                 except FileNotFoundError as error:
-                    raise HostError(
-                        "no_toolchain",
-                        f"{command[0]} is not installed.",
-                        "See: rheo doctor",
-                    ) from error
+                    raise HostError("no_toolchain", f"{command[0]} is not installed.", "See: rheo doctor") from error
             code = done.returncode
             if code < 0:  # killed: what it was writing is not to be trusted
-                raise HostError(
-                    "build_killed",
-                    f"{command[0]} was stopped by signal {-code}.",
-                    "Build again.",
-                )
+                raise HostError("build_killed", f"{command[0]} was stopped by signal {-code}.", "Build again.")
             if code:
                 _mark(folder).unlink()  # it ended by itself, and make has cleaned up behind it
-                raise HostError(
-                    "build_failed",
-                    f"The build failed: {self._reason()}",
-                    f"Its log: {self.log_path}",
-                )
+                raise HostError("build_failed", f"The build failed: {self._reason()}", f"Its log: {self.log_path}")
         _mark(folder).unlink()
 
     def _reason(self):

@@ -63,11 +63,7 @@ def ensure(log) -> dict:
     if record:
         return record
     if not is_debian():
-        raise HostError(
-            "not_debian",
-            "Only Debian has the packages that images are built from.",
-            _ELSE,
-        )
+        raise HostError("not_debian", "Only Debian has the packages that images are built from.", _ELSE)
     mirror = apt_mirror.debian_mirror()
     log(f"Fetching MicroPython's sources from Debian {SUITE} ({mirror}) ...")
     parent = folder().parent
@@ -150,12 +146,7 @@ def _download(mirror, scratch):
         ["source", "--download-only", "--only-source", *_SOURCES],
         ["download", *_PACKAGES],
     ):
-        _run(
-            ["apt-get", "-q", "-c", str(config), *arguments],
-            downloads,
-            "fetch_failed",
-            "Debian's packages",
-        )
+        _run(["apt-get", "-q", "-c", str(config), *arguments], downloads, "fetch_failed", "Debian's packages")
 
 
 def _run(command, where, code, what):
@@ -177,11 +168,7 @@ def _run(command, where, code, what):
     if done.returncode:
         said = [line for line in done.stdout.splitlines() if line.startswith(("E:", "W:", "Err:", "dpkg"))]
         reason = (said or done.stdout.splitlines() or ["no reason given"])[0]
-        raise HostError(
-            code,
-            f"{what} could not be had: {reason.strip()}",
-            f"Check the network, or: {_ELSE}",
-        )
+        raise HostError(code, f"{what} could not be had: {reason.strip()}", f"Check the network, or: {_ELSE}")
 
 
 def _unpack(downloads, new):
@@ -189,19 +176,9 @@ def _unpack(downloads, new):
     for name, target in (("micropython", tree), ("mbedtls", new / "mbedtls")):
         dsc = next(downloads.glob(f"{name}_*.dsc"))
         # apt has checked the hashes in the .dsc against the signed index already.
-        _run(
-            ["dpkg-source", "--no-check", "-x", str(dsc), str(target)],
-            new,
-            "unpack_failed",
-            str(dsc.name),
-        )
+        _run(["dpkg-source", "--no-check", "-x", str(dsc), str(target)], new, "unpack_failed", str(dsc.name))
     for deb in sorted(downloads.glob("*.deb")):
-        _run(
-            ["dpkg-deb", "-x", str(deb), str(new / "deb")],
-            new,
-            "unpack_failed",
-            deb.name,
-        )
+        _run(["dpkg-deb", "-x", str(deb), str(new / "deb")], new, "unpack_failed", deb.name)
     for library in ("pico-sdk", "tinyusb"):
         _replace(new / "deb" / "usr" / "src" / library, tree / "lib" / library)
     for part in ("include", "library", "3rdparty"):
@@ -243,8 +220,6 @@ def version_of(tree: Path) -> str:
         ]
     except (OSError, AttributeError) as error:
         raise HostError(
-            "no_micropython",
-            f"{tree} is not a MicroPython source tree.",
-            "Give the folder that holds py/ and ports/.",
+            "no_micropython", f"{tree} is not a MicroPython source tree.", "Give the folder that holds py/ and ports/."
         ) from error
     return ".".join(numbers[:3]) + ("-preview" if numbers[3] != "0" else "")

@@ -25,11 +25,7 @@ def known_boards() -> list[str]:
 def check_board(board: str) -> str:
     """`board` if an image can be made for it, else UsageError with the ones that exist."""
     if board not in known_boards():
-        raise UsageError(
-            "unknown_board",
-            f"There is no board called {board}.",
-            "Known: " + ", ".join(known_boards()),
-        )
+        raise UsageError("unknown_board", f"There is no board called {board}.", "Known: " + ", ".join(known_boards()))
     return board
 
 

@@ -83,11 +83,7 @@ def add(name: str, uf2: bytes, image: bytes, record: dict, elf: Path | None = No
     _prune(record["board"])
     info = load(target)
     if info is None:
-        raise HostError(
-            "cache_damaged",
-            f"The image in {target} cannot be read back.",
-            "Delete it and try again.",
-        )
+        raise HostError("cache_damaged", f"The image in {target} cannot be read back.", "Delete it and try again.")
     return info
 
 
@@ -123,11 +119,7 @@ def record(info: ImageInfo) -> dict:
 def all_of(board: str) -> list[ImageInfo]:
     """Every complete image of `board` in the cache, newest first."""
     found = (load(folder) for folder in images_dir().glob(f"{board}-*"))
-    return sorted(
-        (i for i in found if i and i.board == board),
-        key=lambda i: i.built_utc,
-        reverse=True,
-    )
+    return sorted((i for i in found if i and i.board == board), key=lambda i: i.built_utc, reverse=True)
 
 
 def _prune(board):

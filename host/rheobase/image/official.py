@@ -39,11 +39,7 @@ def fetch(version=DEFAULT, log=None, base_url=BASE_URL, sha256=None) -> info.Ima
     """
     log = log or (lambda text: print(text, file=sys.stderr))
     if version not in PINS:
-        raise UsageError(
-            "unknown_version",
-            f"MicroPython {version} is not pinned.",
-            "Known: " + ", ".join(PINS),
-        )
+        raise UsageError("unknown_version", f"MicroPython {version} is not pinned.", "Known: " + ", ".join(PINS))
     name, pinned = PINS[version]
     expected = (pinned or sha256 or os.environ.get(HASH_VARIABLE) or "").strip().lower()
     by_hand = paths.cache_dir() / "downloads" / name
@@ -104,27 +100,14 @@ def _download(url, by_hand):
     except urllib.error.HTTPError as error:
         raise HostError("fetch_failed", f"{url}: the server says {error.code} {error.reason}.", hint) from error
     except http.client.IncompleteRead as error:
-        raise HostError(
-            "fetch_cut_short", f"{url}: only {len(error.partial)} bytes came before the connection ended.",
-            "Try again. " + hint,
-        ) from error  # fmt: skip
-    except (
-        TimeoutError,
-        urllib.error.URLError,
-        http.client.HTTPException,
-        OSError,
-    ) as error:
+        message = f"{url}: the connection ended before the file was whole."
+        raise HostError("fetch_cut_short", message, "Try again. " + hint) from error
+    except (TimeoutError, urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", error)
-        raise HostError(
-            "no_network",
-            f"{url} cannot be reached: {reason}.",
-            f"Check the network. {hint}",
-        ) from error
+        raise HostError("no_network", f"{url} cannot be reached: {reason}.", f"Check the network. {hint}") from error
     if len(data) > _LARGEST_BYTES:
         raise HostError("fetch_too_long", f"{url} is longer than any image can be.", hint)
     if promised is not None and promised.isdigit() and len(data) != int(promised):
-        raise HostError(
-            "fetch_cut_short", f"{url}: {len(data)} of {promised} bytes came before the connection ended.",
-            "Try again. " + hint,
-        )  # fmt: skip
+        message = f"{url}: the connection ended after {len(data)} of {promised} bytes."
+        raise HostError("fetch_cut_short", message, "Try again. " + hint)
     return data

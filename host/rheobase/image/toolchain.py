@@ -20,17 +20,9 @@ _PROGRAMS = {
     "make": "make",
     "gcc": "gcc",
 }
-_DEBIAN_PROGRAMS = {
-    "dpkg-source": "dpkg-dev",
-    "dpkg-deb": "dpkg",
-    "xz": "xz-utils",
-    "bzip2": "bzip2",
-}
+_DEBIAN_PROGRAMS = {"dpkg-source": "dpkg-dev", "dpkg-deb": "dpkg", "xz": "xz-utils", "bzip2": "bzip2"}
 # Files that the cross compiler must find for itself.
-_LIBRARIES = {
-    "nosys.specs": "libnewlib-arm-none-eabi",
-    "libstdc++.a": "libstdc++-arm-none-eabi-newlib",
-}
+_LIBRARIES = {"nosys.specs": "libnewlib-arm-none-eabi", "libstdc++.a": "libstdc++-arm-none-eabi-newlib"}
 
 
 def missing(debian_sources: bool = True) -> list[str]:
@@ -45,12 +37,7 @@ def missing(debian_sources: bool = True) -> list[str]:
     else:
         for name, package in _LIBRARIES.items():
             found = subprocess.run(
-                [
-                    "arm-none-eabi-gcc",
-                    "-mcpu=cortex-m0plus",
-                    "-mthumb",
-                    f"-print-file-name={name}",
-                ],
+                ["arm-none-eabi-gcc", "-mcpu=cortex-m0plus", "-mthumb", f"-print-file-name={name}"],
                 check=False,
                 capture_output=True,
                 text=True,
@@ -72,28 +59,16 @@ def install(packages: list[str], log) -> None:
     """Install `packages` with apt-get, as root or through sudo. Raises HostError when that cannot be done."""
     line = apt_line(packages)
     if shutil.which("apt-get") is None:
-        raise HostError(
-            "no_toolchain",
-            f"These are missing: {', '.join(packages)}.",
-            "Install them and try again.",
-        )
+        raise HostError("no_toolchain", f"These are missing: {', '.join(packages)}.", "Install them and try again.")
     if os.geteuid() != 0 and shutil.which("sudo") is None:
-        raise HostError(
-            "no_toolchain",
-            "Neither root nor sudo: packages cannot be installed.",
-            f"As root: {line}",
-        )
+        raise HostError("no_toolchain", "Neither root nor sudo: packages cannot be installed.", f"As root: {line}")
     log(f"Installing the toolchain: {line}")
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
     for step in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
         # apt's own words go to stderr: stdout may be a JSON object of ours.
         if subprocess.run([*sudo, *quiet, *step], check=False, stdout=sys.stderr).returncode:
-            raise HostError(
-                "no_toolchain",
-                "apt-get failed; its own words are above.",
-                f"Try by hand: {line}",
-            )
+            raise HostError("no_toolchain", "apt-get failed; its own words are above.", f"Try by hand: {line}")
 
 
 def require(debian_sources: bool, log, install_tools: bool = False) -> None:

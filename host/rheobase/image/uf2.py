@@ -32,12 +32,7 @@ _OTHER_CHIPS = {
 }
 
 
-def _bad(
-    code,
-    name,
-    what,
-    hint="Take another copy of the file, or build one: rheo image build.",
-):
+def _bad(code, name, what, hint="Take another copy of the file, or build one: rheo image build."):
     return UsageError(code, f"{name} is not a UF2 file for this board: {what}.", hint)
 
 
@@ -53,16 +48,7 @@ def from_bin(image: bytes, base: int = FLASH_BASE) -> bytes:
     for index in range(total):
         at = index * PAYLOAD_BYTES
         payload = image[at : at + PAYLOAD_BYTES].ljust(BLOCK_BYTES - _HEAD.size - 4, b"\0")
-        out += _HEAD.pack(
-            _MAGIC_0,
-            _MAGIC_1,
-            _FLAG_FAMILY,
-            base + at,
-            PAYLOAD_BYTES,
-            index,
-            total,
-            FAMILY_RP2040,
-        )
+        out += _HEAD.pack(_MAGIC_0, _MAGIC_1, _FLAG_FAMILY, base + at, PAYLOAD_BYTES, index, total, FAMILY_RP2040)
         out += payload + struct.pack("<I", _MAGIC_END)
     return bytes(out)
 
@@ -75,11 +61,7 @@ def to_bin(data: bytes, name: str = "the file") -> bytes:
     if not data:
         raise _bad("bad_uf2", name, "it is empty")
     if len(data) % BLOCK_BYTES:
-        raise _bad(
-            "bad_uf2",
-            name,
-            f"its {len(data)} bytes are not whole blocks of {BLOCK_BYTES}; it is cut short",
-        )
+        raise _bad("bad_uf2", name, f"its {len(data)} bytes are not whole blocks of {BLOCK_BYTES}; it is cut short")
     count = len(data) // BLOCK_BYTES
     image = bytearray()
     for index in range(count):
@@ -92,45 +74,20 @@ def to_bin(data: bytes, name: str = "the file") -> bytes:
             raise _bad("wrong_chip", name, f"{where} does not say for which chip it is")
         if family != FAMILY_RP2040:
             chip = _OTHER_CHIPS.get(family, f"the unknown chip family {family:#010x}")
-            raise _bad(
-                "wrong_chip",
-                name,
-                f"it is for {chip}, not for an RP2040",
-                "Take the RP2040 file.",
-            )
+            raise _bad("wrong_chip", name, f"it is for {chip}, not for an RP2040", "Take the RP2040 file.")
         if flags & ~_FLAG_FAMILY:
-            raise _bad(
-                "bad_uf2",
-                name,
-                f"{where} has flags {flags:#x} that the RP2040 does not know",
-            )
+            raise _bad("bad_uf2", name, f"{where} has flags {flags:#x} that the RP2040 does not know")
         if total != count:
-            raise _bad(
-                "bad_uf2",
-                name,
-                f"{where} promises {total} blocks, the file holds {count}",
-            )
+            raise _bad("bad_uf2", name, f"{where} promises {total} blocks, the file holds {count}")
         if number != index:
-            raise _bad(
-                "bad_uf2",
-                name,
-                f"{where} is numbered {number}: blocks are missing or out of order",
-            )
+            raise _bad("bad_uf2", name, f"{where} is numbered {number}: blocks are missing or out of order")
         if size != PAYLOAD_BYTES or address % PAYLOAD_BYTES:
-            raise _bad(
-                "bad_uf2",
-                name,
-                f"{where} writes {size} bytes at {address:#x}, not a page of 256",
-            )
+            raise _bad("bad_uf2", name, f"{where} writes {size} bytes at {address:#x}, not a page of 256")
         offset = address - FLASH_BASE
         if not 0 <= offset <= FLASH_BYTES - PAYLOAD_BYTES:
             raise _bad("bad_uf2", name, f"{where} writes to {address:#x}, which is not flash")
         if index == 0 and offset != 0:
-            raise _bad(
-                "bad_uf2",
-                name,
-                f"it starts at {address:#x}, not at {FLASH_BASE:#x}: nothing would boot",
-            )
+            raise _bad("bad_uf2", name, f"it starts at {address:#x}, not at {FLASH_BASE:#x}: nothing would boot")
         if offset < len(image):
             raise _bad("bad_uf2", name, f"{where} writes to {address:#x} again or backwards")
         image += b"\xff" * (offset - len(image))
