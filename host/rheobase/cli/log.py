@@ -24,9 +24,11 @@ def list_command(app):
 def _list_text(found, folder):
     if not found:
         return f"There is no record in {folder} yet."
-    lines = [f"{'id':<40}  {'state':<8}  {'protocol':<19}  end"]
+    wide = max(len(s["id"]) for s in found)
+    lines = [f"{'id':<{wide}}  {'end':<18}  protocol"]
     for s in found:
-        lines.append(f"{s['id']:<40}  {s['state']:<8}  {s['protocol'] or '-':<19}  {s['stop_reason'] or '-'}")
+        line = f"{s['id']:<{wide}}  {s['stop_reason'] or s['state']:<18}  {s['protocol'] or '-'}"
+        lines.append(line if len(line) <= 80 else line[:79] + "\u2026")
     return "\n".join(lines)
 
 
