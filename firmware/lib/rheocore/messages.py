@@ -6,7 +6,7 @@ Both sides import this; docs are generated from it. JSON-RPC 2.0, one message a 
 WIRE = 1  # raised at any change that an older peer would misread
 
 MAX_LINE = 2048  # bytes of a line, newline included; longer ones are counted and answered
-WINDOW = 256  # bytes that the device has in flight unacknowledged (USB CDC transmit buffer)
+WINDOW = 256  # bytes that the device has in flight at most (USB CDC transmit buffer)
 KEEPALIVE_MS = 1000  # silence after which the host is lost
 TELEMETRY_MS = 100
 ARM_MS = 60_000  # from arm to start; the host cannot lengthen it
@@ -36,8 +36,8 @@ ALWAYS = ("hello", "stop", "status")  # answered before hello, and outside the o
 STOP_REASONS = ("stop_command", "operator_key", "operator_interrupt")
 
 # Notifications. host -> device:
-#   ack [seq, token]        everything up to telemetry seq (-1: none yet) was read; with the session's token it is the
-#                           keep-alive. Sent for each telemetry, and at least every 250 ms. token 0: no session
+#   ack [seq, token]        telemetry up to seq (-1: none yet) was read; with the session's token it is the keep-alive.
+#                           Sent for each telemetry, and at least every 250 ms. token 0 or null: no session
 # device -> host:
 #   tel [TELEMETRY...]      every TELEMETRY_MS while armed or live, at 1 Hz else; only what fits the window
 #   event [n, dev_us, kind, detail]   kind: "state" (detail: state), "fault" (detail: fault), "end" (detail: stop reason)

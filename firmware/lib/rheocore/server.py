@@ -19,8 +19,6 @@ class Server:
         self.last_id = -1
         self.last_reply = None
         self.seq = 0  # of the next telemetry
-        self.sent_seq = -1  # of the last one that was sent
-        self.acked_seq = -1  # of the last one that the host has read
         self.bad = {"bad_crc": 0, "parse_error": 0, "too_long": 0, "rejected": 0}
         self.bench = False
 
@@ -51,7 +49,6 @@ class Server:
 
     def _notification(self, method, params, now_ms):
         if method == "ack" and isinstance(params, list) and len(params) == 2 and isinstance(params[0], int):
-            self.acked_seq = params[0]
             self.session.keepalive(params[1], now_ms)
         else:
             self.bad["rejected"] += 1
@@ -109,7 +106,6 @@ class Server:
             raise StateError("wire_mismatch", {"board": messages.WIRE, "host": params["wire"]})
         self.greeted = True
         self.seq = 0
-        self.sent_seq = self.acked_seq = -1
         self.session.greet()
         info = dict(self.info)
         info["wire"] = messages.WIRE
@@ -121,7 +117,7 @@ class Server:
     def _status(self, params, now_ms):
         session = self.session
         channels = []
-        for n in session.channels:
+        for n in session.order:
             channel = session.channels[n]
             ua, ohms = self.sense(n) or (None, None)
             channels.append((n, channel.set_ua, ua, ohms, channel.pulses_now()))
@@ -203,7 +199,7 @@ class Server:
     def _result(self, params, now_ms):
         session = self.session
         channels = {}
-        for n in session.channels:
+        for n in session.order:
             channel = session.channels[n]
             channels[str(n)] = {
                 "pulses": channel.pulses_now(),

@@ -82,6 +82,7 @@ class Session:
         self.fault = None
         self.stop_reason = None
         self.channels = {}
+        self.order = ()  # channel numbers, rising: a MicroPython dict has none
         self.token = None
         self.since_ms = 0  # of armed or paused
         self.heard_ms = 0
@@ -100,6 +101,7 @@ class Session:
         self.channels = {}
         for n in sorted(configs):
             self.channels[n] = Channel(n, configs[n], self.rings[n])
+        self.order = tuple(sorted(configs))
         self.stop_reason = None
         self.live_ms = 0
         self._go("loaded")
@@ -163,6 +165,7 @@ class Session:
             raise StateError("not_gone", {"fault": self.fault})
         self.fault = None
         self.channels = {}
+        self.order = ()
         self._go("idle")
 
     def keepalive(self, token, now_ms):
@@ -206,7 +209,7 @@ class Session:
         output = self.output
         playing = 0
         phase = "ramp_down"
-        for n in self.channels:
+        for n in self.order:
             channel = self.channels[n]
             if not channel.running:
                 continue

@@ -19,6 +19,8 @@ from rheorp2.sense import Sense
 
 _HOOK_MARK = 0x5248454F  # left by the board's C hook in SCRATCH3
 _IDLE_MS = 1000
+_READY_MS = 50  # armed or paused
+_LINES = 3  # answered in one pass at most
 _SLOW_TELEMETRY_MS = 1000
 _WATCHED_MS = 3000  # idle telemetry goes on this long after the last ack
 
@@ -49,7 +51,7 @@ class App:
         self.session = Session(self.engine, board, self.engine.rings, self.event, self.new_token)
         self.server = Server(self.session, board, _info(), self.sense.of)
         self.events = 0
-        self.next_tick_ms = self.next_tel_ms = 0
+        self.last_tick_ms = self.last_tel_ms = 0
         self.heard_ms = -_WATCHED_MS
         self.turn = 0
 
@@ -64,67 +66,66 @@ class App:
         if self.server.greeted:
             self.link.send(frames.encode({"jsonrpc": "2.0", "method": "event", "params": params}))
 
+    def pace_ms(self):
+        """Time between two ticks of the session, by its state."""
+        state = self.session.state
+        if state in messages.LIVE:
+            return PASS_MS
+        return _READY_MS if state in ("armed", "paused") else _IDLE_MS
+
     def loop(self):
         """One pass: sleep, read, tick, telemetry, write; in this order for ever."""
         link = self.link
-        session = self.session
         while True:
-            now = hw.now_ms()
-            active = session.state in messages.LIVE
-            if active:
-                pace = PASS_MS
-            elif session.state in ("armed", "paused"):
-                pace = 5 * PASS_MS
-            else:
-                pace = _IDLE_MS
-            left = min(self.next_tick_ms - now, pace)
+            left = self.last_tick_ms + self.pace_ms() - hw.now_ms()
             if link.queue:
                 left = min(left, 2)
             if left > 0:
                 link.wait(left)
             self.read()
             now = hw.now_ms()
-            if now >= self.next_tick_ms or (session.state in messages.LIVE) != active:
-                self.next_tick_ms = now + pace if session.state not in messages.LIVE else now + PASS_MS
-                session.tick(now)
+            if now - self.last_tick_ms >= self.pace_ms():
+                self.last_tick_ms = now
+                self.session.tick(now)
                 self.measure()
-            if now >= self.next_tel_ms:
-                self.telemetry(now)
+            self.telemetry(now)
             link.pump()
 
     def read(self):
-        """Take every line that has arrived, answer each."""
+        """Answer lines that have arrived: a few a pass, so that a flood of them cannot keep the session from its tick."""
         link = self.link
         server = self.server
-        line = link.read_line()
-        while line is not None:
+        for _ in range(_LINES):
+            line = link.read_line()
+            if line is None:
+                return
             now = hw.now_ms()
             reply = server.handle(line, now) if line else server.too_long()
             if reply is not None:
-                link.acked()  # whoever asks has read what was answered before
                 link.send(reply)
                 link.pump()
-            elif server.acked_seq == server.sent_seq:
-                link.acked()
+            else:
                 self.heard_ms = now
-            line = link.read_line()
 
     def measure(self):
         """Measure one running channel a pass."""
-        running = [n for n in self.session.channels if self.session.channels[n].running]
+        running = [n for n in self.session.order if self.session.channels[n].running]
         if running:
             self.turn += 1
             self.sense.read(running[self.turn % len(running)])
 
     def telemetry(self, now):
+        """Send telemetry if it is due: every 100 ms from arm to the end, else at 1 Hz while somebody acknowledges it."""
         session = self.session
         server = self.server
         busy = session.state in messages.LIVE or session.state in ("armed", "paused")
-        self.next_tel_ms = now + (messages.TELEMETRY_MS if busy else _SLOW_TELEMETRY_MS)
+        if now - self.last_tel_ms < (messages.TELEMETRY_MS if busy else _SLOW_TELEMETRY_MS):
+            return
+        self.last_tel_ms = now
         if not server.greeted or not (busy or now - self.heard_ms < _WATCHED_MS):
             return
         channels = []
-        for n in session.channels:
+        for n in session.order:
             channel = session.channels[n]
             meas = self.sense.of(n) or (None, None)
             channels.append([channel.set_ua, meas[0], meas[1], channel.pulses_now(), channel.charge_nc()])
@@ -138,9 +139,7 @@ class App:
             channels,
         ]
         line = frames.encode({"jsonrpc": "2.0", "method": "tel", "params": params})
-        if (server.acked_seq == server.sent_seq or self.link.room_for(len(line))) and self.link.send(line):
-            server.sent_seq = server.seq
-        else:
+        if not (self.link.room_for(len(line)) and self.link.send(line)):
             self.link.dropped += 1
         server.seq += 1
 

@@ -32,6 +32,10 @@ DMA = const(0x50000000)  # channel n at 0x40 n: READ, WRITE, COUNT, CTRL_TRIG; A
 DMA_MULTI_TRIGGER = const(0x50000430)
 DMA_ABORT = const(0x50000444)
 
+# Buffer control of endpoint 2 IN (CDC data, MicroPython's 0x82): AVAILABLE, bits 10 and 26, stay set until the host
+# has read the packet; TinyUSB hands over the next one at once, so both clear means that its buffer is empty.
+USB_CDC_IN = const(0x50100090)
+
 TIMER_HIGH = const(0x40054024)
 TIMER_LOW = const(0x40054028)
 WATCHDOG = const(0x40058000)  # CTRL; REASON at 8; SCRATCH n at 0xC + 4n

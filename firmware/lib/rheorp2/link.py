@@ -1,7 +1,8 @@
 """Bytes over USB CDC without ever blocking the app loop: lines in, a bounded queue out.
 
-POLLOUT promises room for one byte. So many bytes are written at once only while what is unacknowledged fits the
-transmit buffer (messages.WINDOW); beyond that they go out one by one, each behind a POLLOUT.
+POLLOUT promises room for one byte, and a write of more can wait 500 ms for a host that does not read. So the link keeps
+its own count of what may still be in the transmit buffer: many bytes are written at once only while they surely fit,
+the rest one by one, each behind a POLLOUT. The count goes to zero when the USB controller has nothing left to hand over.
 """
 
 import select
@@ -10,6 +11,7 @@ import sys
 import micropython
 
 from rheocore import messages
+from rheorp2 import hw
 
 _QUEUE = 4096  # bytes that may wait; a reply that does not fit is counted as dropped
 _READ = 160  # bytes read in one pass at most
@@ -75,13 +77,9 @@ class Link:
         self.n = n
         return None
 
-    def acked(self):
-        """The host has shown that it read what was sent before."""
-        self.in_flight = 0
-
     def room_for(self, count):
         """True if a line of count bytes can be written at once."""
-        return not self.queue and self.in_flight + count <= messages.WINDOW and self._room()
+        return not self.queue and self._surely() >= count and self._room()
 
     def send(self, line):
         """Queue a line. False, and counted, if too much waits already."""
@@ -99,7 +97,7 @@ class Link:
             rest = len(line) - self.offset
             if not self._room():
                 return True
-            count = min(rest, max(messages.WINDOW - self.in_flight, 1))
+            count = min(rest, max(self._surely(), 1))
             sent = self.write(memoryview(line)[self.offset : self.offset + count]) or 0
             self.in_flight = min(self.in_flight + sent, messages.WINDOW)
             self.offset += sent
@@ -110,6 +108,12 @@ class Link:
             elif not sent:
                 return True
         return False
+
+    def _surely(self):
+        """Bytes that surely fit the transmit buffer now."""
+        if hw.field(hw.USB_CDC_IN, 10, 0x10001) == 0:
+            self.in_flight = 0
+        return messages.WINDOW - self.in_flight
 
     def _room(self):
         for _ in self.writable.ipoll(0):

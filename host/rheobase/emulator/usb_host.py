@@ -12,6 +12,7 @@ PACKET_NS = 50_000  # a full-speed bulk packet of 64 bytes with its overhead, ab
 _SOF_RD, _INTE = 0x48, 0x90
 _INTR_DEV_SOF = 1 << 17
 _FRAME_NS = 1_000_000
+_BUFFER_CONTROL, _AVAILABLE = 0x80, 1 << 10  # of endpoint n IN at 8n in the USB memory
 
 
 class UsbHost:
@@ -76,6 +77,7 @@ class UsbHost:
                 self.on_bytes(data)
             done, self._held_done = self._held_done, []
             for endpoint in done:
+                self._mark_available(endpoint, False)
                 self._buffer_ready(endpoint, False)
 
     def set_open(self, is_open):
@@ -132,8 +134,16 @@ class UsbHost:
     def _on_buffer_ready(self, endpoint, out):
         if not out and not self._reading and endpoint == self.cdc._in_endpoint:
             self._held_done.append(endpoint)
+            self._mark_available(endpoint, True)
         else:
             self._buffer_ready(endpoint, out)
+
+    def _mark_available(self, endpoint, available):
+        """The buffer stays the controller's until the host has read it; the emulator takes it back at once."""
+        at = _BUFFER_CONTROL + 8 * endpoint
+        dpram = self._ctrl.rp2040.usb_dpram
+        value = int.from_bytes(dpram[at : at + 4], "little") & ~_AVAILABLE
+        dpram[at : at + 4] = (value | (_AVAILABLE if available else 0)).to_bytes(4, "little")
 
     # ---- start of frame -----------------------------------------------------------------------
 

@@ -1,0 +1,162 @@
+"""Every way a session ends: output off in its time, in its manner, and the count equal to the pins. Simulated time."""
+
+import pytest
+from dut import MS, Refusal
+
+CHANNELS = {1: {"period_us": 10_000}, 2: {"period_us": 2_500, "width_us": 500}, 3: {"period_us": 500_000}}
+
+
+def running(dut, ms=700, channels=CHANNELS):
+    dut.load(channels)
+    dut.start()
+    dut.run_ms(ms)
+    return dut
+
+
+def counts_match(dut, truncated_allowed=False):
+    result = dut.call("result")
+    trains = dut.trains()
+    for n, channel in result["channels"].items():
+        train = trains[int(n)]
+        assert channel["pulses"] == len(train.pulses), f"channel {n}"
+        assert channel["truncated"] == len(train.truncated) <= truncated_allowed, f"channel {n}"
+        assert not train.overlaps
+    return result
+
+
+def quiet_after(dut, t_ns):
+    """Time from t_ns to the last edge that followed, in ns."""
+    return max((t for t, *_ in dut.leg_edges() if t >= t_ns), default=t_ns) - t_ns
+
+
+def test_time_over_ends_the_train_within_2_ms_of_the_session_time(dut):
+    dut.load({1: {"duration_ms": 1500}, 2: {"duration_ms": 1000, "period_us": 2_500}})
+    dut.start()
+    dut.run_to_end()
+    result = counts_match(dut)
+    trains = dut.trains()
+    assert result["stop_reason"] == "time_over"
+    start_ns = trains[1].pulses[0].t_ns
+    for n, duration_ms in ((1, 1500), (2, 1000)):
+        assert trains[n].last_fall_ns - start_ns <= (duration_ms + 2) * MS
+    assert len(trains[1].pulses) == 150
+    assert len(trains[2].pulses) == 400
+
+
+@pytest.mark.parametrize("wait_us", [0, 130, 777, 1500])
+def test_stop_ends_within_10_ms_last_pulse_complete(dut, wait_us):
+    running(dut)
+    dut.run_ms(wait_us / 1000)
+    sent_ns = dut.board.now_ns
+    reply = dut.call("stop")
+    assert reply == {"state": "done", "confirmed": True}
+    dut.run_ms(300)
+    assert quiet_after(dut, sent_ns) <= 10 * MS
+    assert counts_match(dut)["stop_reason"] == "stop_command"
+    assert dut.board.setpoints[-1][2] == 0
+
+
+def test_pause_and_resume_ramp_from_zero_and_replay_nothing(dut):
+    dut.load({1: {"duration_ms": 2000, "amplitude_ua": 4000}})
+    dut.start()
+    dut.run_ms(800)
+    assert dut.call("pause")["confirmed"]
+    paused_ns = dut.board.now_ns
+    before = len(dut.trains()[1].pulses)
+    dut.run_ms(500)
+    assert quiet_after(dut, paused_ns) == 0
+    dut.call("resume", token=dut.token)
+    resumed = [ua for t, _name, ua in dut.board.setpoints if t > paused_ns]
+    dut.run_to_end()
+    result = counts_match(dut)
+    assert result["stop_reason"] == "time_over"
+    assert abs(result["channels"]["1"]["pulses"] - 200) <= 1
+    assert before < 100
+    assert not resumed or resumed[0] <= 250
+    assert abs(result["duration_ms"] - 2000) <= 60
+
+
+def test_host_silent_for_1_s_latches_host_lost(dut):
+    running(dut)
+    dut.alive = False
+    silent_ns = dut.board.now_ns
+    dut.run_ms(1500)
+    assert quiet_after(dut, silent_ns) <= 1200 * MS
+    assert counts_match(dut)["fault"] == "host_lost"
+    with pytest.raises(Refusal, match="fault"):
+        dut.call("arm")
+    assert dut.call("clear_fault")["state"] == "idle"
+
+
+@pytest.mark.parametrize("offset_us", [50, 120, 600, 5000])
+def test_interlock_open_cuts_output_in_the_same_microsecond_and_latches(dut, offset_us):
+    """Offsets from a rise of leg A of channel 1: in phase A, in the gap, after the pulse, in the rest."""
+    running(dut, 600, {1: {"period_us": 20_000}})
+    rises = [t for t, name, level in dut.board.edges if name == "CH1_A" and level]
+    at_ns = rises[-1] + 3 * 20 * MS + offset_us * 1000
+    dut.board.at(at_ns, lambda: dut.board.set_interlock(False))
+    dut.board.at(at_ns + 10 * MS, lambda: dut.board.set_interlock(True))
+    dut.run_ms(300)
+    assert quiet_after(dut, at_ns) <= 100  # ns: 5 clocks are 40 ns
+    result = counts_match(dut, truncated_allowed=True)
+    assert result["fault"] == "interlock_open"
+    assert result["channels"]["1"]["truncated"] == (1 if offset_us < 250 else 0)
+
+
+def test_interlock_opened_while_armed_latches(dut):
+    dut.load({1: {}})
+    dut.board.set_interlock(False)
+    dut.run_ms(300)
+    assert dut.state() == "fault"
+    with pytest.raises(Refusal, match="not_gone"):
+        dut.call("clear_fault")
+    dut.board.set_interlock(True)
+    assert dut.call("clear_fault")["state"] == "idle"
+    assert dut.leg_edges() == []
+
+
+def test_arming_with_the_interlock_open_is_refused(make_dut):
+    dut = make_dut(interlock=None)  # a broken wire: the pull-down decides
+    with pytest.raises(Refusal, match="fault"):
+        dut.load({1: {}})
+    assert dut.state() == "fault"
+
+
+@pytest.mark.parametrize("offset_us", [50, 120, 5000])
+def test_ctrl_c_cuts_output_and_leaves_a_repl(dut, offset_us):
+    running(dut, 600, {1: {"period_us": 20_000}})
+    rises = [t for t, name, level in dut.board.edges if name == "CH1_A" and level]
+    at_ns = rises[-1] + 3 * 20 * MS + offset_us * 1000
+    dut.board.at(at_ns, lambda: dut.board.send(b"\x03"))
+    dut.board.run_for(at_ns - dut.board.now_ns)
+    dut.run_ms(300)
+    assert quiet_after(dut, at_ns) <= 10 * MS
+    assert dut.board.level("CH1_A") == dut.board.level("CH1_B") == 0
+    dut.alive = False  # its lines would go to the REPL
+    dut.board.send(b"\r\n")
+    dut.run_ms(20)
+    dut.board.received.clear()
+    dut.board.send(b"print(6*7)\r\n")
+    dut.run_ms(50)
+    assert b"42" in dut.board.received
+
+
+def test_auto_disarm_after_60_s(dut):
+    dut.load({1: {}})
+    dut.run_ms(60_300)
+    result = dut.call("result")
+    assert (result["state"], result["stop_reason"]) == ("done", "auto_disarm")
+    assert dut.leg_edges() == []
+
+
+def test_amplitude_changes_walk_in_small_steps(dut):
+    running(dut, 700, {1: {"amplitude_ua": 1000}})
+    dut.call("amplitude", token=dut.token, channel=1, ua=4000)
+    dut.run_ms(400)
+    values = [ua for _t, name, ua in dut.board.setpoints if name == "CH1_UA"]
+    assert max(b - a for a, b in zip(values, values[1:], strict=False)) <= 250 + 13
+    assert dut.call("status")["channels"][0][1] == 4000
+    with pytest.raises(Refusal, match="refused"):
+        dut.call("amplitude", token=dut.token, channel=1, ua=10_001)
+    dut.call("stop")
+    counts_match(dut)
