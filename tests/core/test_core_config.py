@@ -1,4 +1,4 @@
-"""The compact configuration: every rule refuses, garbage raises nothing but ConfigError, what is accepted can be played."""
+"""The compact configuration: every rule refuses, garbage raises nothing but ConfigError, what is accepted plays."""
 
 import pytest
 from core.draw import (

@@ -1,4 +1,4 @@
-"""The plan: what is asked for, to the microsecond, for the whole duration; bursts, dwells and duty as the contract rounds.
+"""The plan: what is asked for, to the microsecond, to the end; bursts, dwells, duty as the contract has them.
 
 `contract_starts` below is written from the contract, without looking at plan.py, and with no arithmetic of its own in
 common: it lists when every pulse must begin.
@@ -31,7 +31,7 @@ def nearest_periods(segment_us, period_us):
 
 
 def contract_starts(cfg, duration_us):
-    """When each pulse must begin (all kinds but modulated): on-times from their start, each pulse's item whole in it."""
+    """When each pulse must begin (all kinds but modulated): the train anew in each on-time, each item whole in it."""
     least_us = items.min_period_us(cfg["width_us"], cfg["gap_us"])
     cycle_us = (cfg["on_ms"] + cfg["off_ms"]) * 1000 if "on_ms" in cfg else duration_us
     on_us = cfg["on_ms"] * 1000 if "on_ms" in cfg else duration_us
@@ -168,7 +168,7 @@ def exact_modulation(cfg, phase_ms):
 @PROPERTY
 @given(trains(("modulated",), duty=False), durations(1_000_000, 12_000_000))
 def test_a_modulated_pulse_takes_rate_and_width_at_its_start(cfg, duration_us):
-    """Within the steps the plan is allowed: time in whole ms, rate in whole mHz, width in whole us, period in whole us."""
+    """Within the steps the plan is allowed: time in whole ms, rate in whole mHz, width and period in whole us."""
     made = pulses(play_out(Plan(cfg, duration_us)))
     pairs = list(zip(made, made[1:], strict=False))
     for (at_us, width_us), (next_us, _) in pairs[:: max(1, len(pairs) // 40)]:

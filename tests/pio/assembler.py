@@ -1,7 +1,7 @@
-"""Assembles firmware/lib/rheorp2/pio_programs.py on CPython, by a stand-in `rp2`; runs nothing and refuses what it does not know.
+"""Assembles rheorp2/pio_programs.py on CPython, by a stand-in `rp2`; runs nothing, refuses what it does not know.
 
-Encodings: RP2040 datasheet, chapter 3.4. Only the instructions and settings that our programs use exist here: an unknown
-name, a setting without a meaning here or a program that would assemble otherwise on the board raises AssemblyError.
+Encodings: RP2040 datasheet, chapter 3.4. Only the instructions and settings that our programs use exist here: an
+unknown name or setting, or a program that would assemble otherwise on the board, raises AssemblyError.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""The guard: interlock open -> legs low within 5 system clocks, latched. Clocks of the 125 MHz system clock, no divider.
+"""The guard: interlock open -> legs low within 5 system clocks, latched. Clocks are clk_sys, no divider.
 
 pioemu executes the guard's own `jmp pin` and `mov pins, null`. It has no IRQ instruction: `irq 4` is replaced by a
-one-cycle instruction that does nothing (`mov y, y`), and that the real opcode is one cycle (set flag 4, no waiting) is a
+one-cycle instruction that does nothing (`mov y, y`); that the real opcode is one cycle (set flag 4, no waiting) is a
 test of its bits. The two flip-flops before the pin are modelled here: what the program reads is two clocks old.
 The chip lets the highest state machine win a pin in a cycle in which several write it; the model of a block below says
 just that. It says nothing about metastability (up to one clock) or about the pad's own delay.

@@ -1,9 +1,9 @@
-"""The harness tells the truth: skipped rests and remembered decodings give the same trace as pioemu as it is shipped."""
+"""The harness tells the truth: skipped rests and a sped-up pioemu give the same trace as pioemu as it is shipped."""
 
 import random
 
-from pio import player
 import pytest
+from pio import player
 from pio.assembler import AssemblyError, assemble
 from pio.player import play
 from rheocore import items

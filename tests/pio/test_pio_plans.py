@@ -1,4 +1,4 @@
-"""Whole plans through the program: the train is the configured one, to the tick, with no jitter over any number of periods."""
+"""Whole plans through the program: the train is the configured one, to the tick, with no jitter over many periods."""
 
 import pytest
 from pio.player import PULL, play
