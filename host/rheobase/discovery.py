@@ -213,4 +213,4 @@ def no_board():
 
 def several(lines):
     """Error for an ambiguous choice; lines: one description a board, the port first."""
-    return DeviceLost("several_boards", "Several boards are there: " + "; ".join(lines) + ".", "Choose one with --port.")
+    return DeviceLost("several_boards", f"Several boards are there: {'; '.join(lines)}.", "Choose one with --port.")

@@ -15,7 +15,7 @@ OFF_WORDS = b"output off"  # what the firmware prints on its way to the REPL
 
 
 def halt(client, reason="stop_command"):
-    """{"state", "confirmed": True} once the board has confirmed that its output is off; "broken": True if it took Ctrl-C.
+    """{"state", "confirmed": True} once the board has confirmed that its output is off; "broken": True after Ctrl-C.
 
     client: a Client, greeted or not. reason: one of messages.STOP_REASONS. Raises DeviceLost `not_confirmed`.
     """

@@ -98,7 +98,7 @@ def make(
             raise UsageError(
                 "unpaired", f"{len(channels)} --channel and {len(amplitudes)} --amplitude.", "Give one of each in turn."
             )
-        wanted += [(_channel(n), ref, amplitude, "--amplitude") for n, amplitude in zip(channels, amplitudes, strict=True)]
+        wanted += [(_channel(n), ref, q, "--amplitude") for n, q in zip(channels, amplitudes, strict=True)]
     elif channels or amplitudes:
         raise UsageError("no_protocol", "No protocol is named.", "`rheo protocol list` shows them.")
     wanted += [_split_on(text) for text in ons]

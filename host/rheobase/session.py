@@ -1,4 +1,4 @@
-"""Run one session: configure, arm, start, keep alive, record, stop. Shows nothing itself; a `view` is told what happens.
+"""Run one session: configure, arm, start, keep alive, record, stop. Shows nothing itself; a `view` is told.
 
 Whatever goes wrong here, output is stopped first and the record closed second; only then is anything reported.
 """
@@ -12,7 +12,7 @@ import time
 from rheocore import faults, messages
 
 import rheobase
-from rheobase import library
+from rheobase import discovery, library, order
 from rheobase.control import ControlServer
 from rheobase.errors import (
     EXIT_INTERRUPT,
@@ -34,6 +34,17 @@ EXITS = {"time_over": EXIT_OK, "stop_command": EXIT_OK, "operator_key": EXIT_INT
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def push(asked, protocol):
+    """Configure channel 1 of the board with `protocol` at zero amplitude; no output. Returns the board's state.
+
+    asked: has `port` (or None) and `note(text)`. Raises what connecting raises, Refused, DeviceFault.
+    """
+    wanted = order.Order([order.Part(1, protocol, 0, None)], {}, [])
+    with discovery.connect(asked.port, asked.note) as board:
+        order.judge(wanted, board.info)
+        return board.call("configure", {"channels": wanted.configs})["state"]
+
+
 class View:
     """What a session tells its watcher. This one is deaf; the command line's shows a status line."""
 
@@ -47,14 +58,14 @@ class View:
 class Session:
     """One session on a greeted board. run() plays it to its end and returns the contract's data of `run`.
 
-    board: link.greeting.Board. order: order.Order, judged. keys: a file descriptor of a terminal in single-key mode
+    board: link.greeting.Board. wanted: order.Order, judged. keys: a file descriptor of a terminal in single-key mode
     whose keys stop the session, or None. After run(), `error` is the RheoError of a bad end, or None.
     """
 
-    def __init__(self, board, order, log_dir=None, view=None, keys=None):
+    def __init__(self, board, wanted, log_dir=None, view=None, keys=None):
         self.board = board
         self.client = board.client
-        self.order = order
+        self.order = wanted
         self.view = view or View()
         self.keys = keys
         self.log_dir = log_dir
@@ -91,7 +102,7 @@ class Session:
         if state == "fault":
             raise words.fault_error(self.board.status()["fault"])
         if state not in ("idle", "loaded", "done"):
-            raise DeviceLost("in_session", f"The board is in state {state}: a session is on it.", "Stop it: `rheo stop`.")
+            raise DeviceLost("in_session", f"A session is on the board (state {state}).", "Stop it: `rheo stop`.")
 
     def _begin(self):
         """Nothing leaves the pins before the last line of this."""
@@ -275,7 +286,7 @@ class Session:
     # -- record and answer -----------------------------------------------------------------------------------------
 
     def _write_head(self):
-        order, info = self.order, self.board.info
+        wanted, info = self.order, self.board.info
         self._record.write(
             "open",
             schema=SCHEMA,
@@ -284,16 +295,16 @@ class Session:
             board=info["board"],
             firmware={**info["firmware"], "micropython": info["micropython"], "wire": info["wire"]},
             host=rheobase.__version__,
-            protocol=order.protocol_ids,
-            hash={p.protocol["id"]: library.protocol_hash(p.protocol) for p in order.parts},
-            channels={str(p.n): {"protocol": p.protocol["id"], "config": p.cfg} for p in order.parts},
-            protocols={p.protocol["id"]: p.protocol for p in order.parts},
-            load=order.load,
-            assumed=order.assumed,
+            protocol=wanted.protocol_ids,
+            hash={p.protocol["id"]: library.protocol_hash(p.protocol) for p in wanted.parts},
+            channels={str(p.n): {"protocol": p.protocol["id"], "config": p.cfg} for p in wanted.parts},
+            protocols={p.protocol["id"]: p.protocol for p in wanted.parts},
+            load=wanted.load,
+            assumed=wanted.assumed,
             modelled=self.board.emulated,
         )
         self._record.write(
-            "screening", answers=None, acknowledged=order.acknowledged, yes=order.yes, reason=order.reason
+            "screening", answers=None, acknowledged=wanted.acknowledged, yes=wanted.yes, reason=wanted.reason
         )
 
     def _dev_us(self):
@@ -327,7 +338,7 @@ class Session:
     def _delivered(self):
         """{"1": {pulses, truncated, charge_nc}}: the board's result, or the last telemetry of a lost one."""
         if self.result:
-            return self.result["channels"]
+            return dict(sorted(self.result["channels"].items()))
         rows = self.client.rows(self.last, self.order.channels) if self.last else {}
         return {n: {"pulses": r["pulses"], "truncated": None, "charge_nc": r["charge_nc"]} for n, r in rows.items()}
 

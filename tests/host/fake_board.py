@@ -267,7 +267,8 @@ class FakeBoard:
         for n, channel in session.channels.items():
             meas = self._sense(n) or (None, None)
             channels.append([channel.set_ua, *meas, channel.pulses_now(), channel.charge_nc()])
-        params = [server.seq, now * 1000, session.state, session.t_left_ms(now), self.output.closed, session.fault, channels]
+        left_ms = session.t_left_ms(now)
+        params = [server.seq, now * 1000, session.state, left_ms, self.output.closed, session.fault, channels]
         server.sent_seq = server.seq
         server.seq += 1
         self._send(frames.encode({"jsonrpc": "2.0", "method": "tel", "params": params}))
@@ -285,6 +286,6 @@ class FakeBoard:
             elif byte == 2:
                 os.write(self.master, b"\r\n" + BANNER + PROMPT)
             elif byte in (10, 13):
-                os.write(self.master, b"\r\nTraceback (most recent call last):\r\nSyntaxError: invalid syntax\r\n" + PROMPT)
+                os.write(self.master, b"\r\nTraceback:\r\nSyntaxError: invalid syntax\r\n" + PROMPT)
             else:
                 os.write(self.master, bytes([byte]))

@@ -4,6 +4,7 @@ Every command gets the App as its click object (`@pass_app`) and ends with `app.
 envelope. Answers go to stdout, everything else to stderr.
 """
 
+import contextlib
 import json
 import sys
 
@@ -56,10 +57,8 @@ class App:
 
     @staticmethod
     def _err(text):
-        try:
+        with contextlib.suppress(OSError):  # nobody reads it any more: no reason to leave a session without its stop
             click.echo(text, err=True)
-        except OSError:
-            pass  # nobody reads it any more: no reason to leave a session without its stop
 
     def envelope(self, exit_code, errors):
         """The one JSON object of --json."""

@@ -52,9 +52,10 @@ def status(app):
 
 
 def _status_text(port, data):
-    from rheobase.cli.progress import clock, milliamps
     from rheocore import faults
     from rheocore.units import fmt_resistance
+
+    from rheobase.cli.progress import clock, milliamps
 
     word = "modelled" if data["modelled"] else "measured"
     lines = [f"{port}: {data['state']}, {clock(data['t_left_ms'])} left, " + _interlock(data)]

@@ -51,8 +51,9 @@ def _table(rows, found):
 @pass_app
 def info(app):
     """Show a board's firmware, channels and limits."""
-    from rheobase import discovery
     from rheocore.messages import INFO
+
+    from rheobase import discovery
 
     with discovery.connect(app.port, app.note) as board:
         data = {name: board.info[name] for name in INFO if name != "state"}

@@ -147,7 +147,8 @@ def _finish(app, errors, exit_code):
             print(json.dumps(app.envelope(exit_code, errors)))
     else:
         for error in errors:
-            click.echo(f"Error: {error['message']}", err=True)
+            lead = "" if exit_code == EXIT_INTERRUPT else "Error: "  # who stops on purpose has made no error
+            click.echo(lead + error["message"], err=True)
             if error["hint"]:
                 click.echo(f"  {error['hint']}", err=True)
     sys.stdout.flush()

@@ -67,36 +67,35 @@ class Progress(View):
 
 
 def status_line(item, channels, word, width):
-    """One line of at most `width` columns: state, time left, and of each channel set and measured current, pulses."""
-    head = f"{item['state']:<9} {clock(item['t_left_ms'])} left"
-    for parts in (_full, _middle, _short):
-        line = head + parts(channels, word)
-        if len(line) <= width:
-            return line
-    return line[:width]
+    """One line of at most `width` columns: state, time left, and of each channel set and measured current, pulses.
+
+    The narrowest form leaves out the words that legend() says once.
+    """
+    state, left = item["state"], clock(item["t_left_ms"])
+    forms = [f"{state:<9} {left} left" + _wide(channels, word, with_ohms) for with_ohms in (True, False)]
+    rows = [f" | {n} {_short(c['set_ua'])}/{_short(c['meas_ua'])} {c['pulses']}" for n, c in channels.items()]
+    forms += [f"{state} {left} {word}" + "".join(rows), f"{state} {left}" + "".join(rows)]
+    return next((form for form in forms if len(form) <= width), forms[-1][:width])
 
 
-def _full(channels, word):
+def _wide(channels, word, with_ohms):
     text = ""
     for n, c in channels.items():
         text += f" | ch {n}: set {milliamps(c['set_ua'])} mA, {word} {milliamps(c['meas_ua'])} mA"
-        if c["ohms"] is not None:
-            text += f" {fmt_resistance(c['ohms'])}"
+        if with_ohms and c["ohms"] is not None:
+            text += " " + fmt_resistance(c["ohms"])
         text += f", {c['pulses']} pulses"
     return text
 
 
-def _middle(channels, word):
-    return "".join(
-        f" | {n}: {milliamps(c['set_ua'])}, {word} {milliamps(c['meas_ua'])} mA, {c['pulses']}" for n, c in channels.items()
-    )
+def _short(ua):
+    """Four characters at most."""
+    return "-" if ua is None else f"{ua / 1000:.2f}"[:4].rstrip(".")
 
 
-def _short(channels, word):
-    rows = "".join(
-        f" {n}:{milliamps(c['set_ua'])}/{milliamps(c['meas_ua'])}mA {c['pulses']}p" for n, c in channels.items()
-    )
-    return f" set/{word}{rows}"
+def legend(word):
+    """What the narrow form's figures are."""
+    return f"Of each channel: set/{word} mA, pulses."
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
-"""`rheo run`: the words of the command line -> an order -> a session. Asks before anything comes out; prints the end."""
+"""`rheo run`: words of the command line -> an order -> a session. Asks before anything comes out; prints its end."""
 
+import os
 import re
 import sys
 
@@ -33,7 +34,7 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
     PROTOCOL is a preset's id or a TOML file. The session starts at zero, ramps up, and ends by itself; Ctrl-C,
     Space, Esc or q stop it at once.
     """
-    from rheobase import discovery, order, session
+    from rheobase import discovery, order
 
     _check_words(app, acknowledged, yes, reason)
     wanted = order.make(
@@ -42,6 +43,7 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
     is_emu = discovery.configured_port(app.port) == discovery.EMU
     if vcd and not is_emu:
         raise UsageError("vcd_needs_emu", "--vcd writes the edges of an emulated board.", "Add --port emu.")
+    vcd = os.path.abspath(vcd) if vcd else None
     with discovery.connect(app.port, app.note, vcd=vcd) as board:
         if yes and not board.emulated and not reason:
             raise UsageError("reason_missing", "On a real board --yes needs --reason.", 'For example: --reason "bench"')
@@ -52,7 +54,7 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
             _ask()
         ran, data = _play(app, board, wanted)
     data["vcd"] = vcd
-    app.answer(data, lambda: summary(data, board.emulated))
+    app.answer(data, lambda: summary(data, board.emulated, ran.error is None))
     if ran.error:
         raise ran.error
 
@@ -76,12 +78,13 @@ def _ask():
 
 def _play(app, board, wanted):
     from rheobase import session
-    from rheobase.cli.progress import Progress, single_keys
+    from rheobase.cli.progress import Progress, legend, single_keys
 
     view = Progress(app, board)
     with single_keys() as keys:
         if keys is not None and view.line_mode:
-            app.note("Space, Esc, q or Ctrl-C stop at once.")
+            more = f" {legend(view.word)}" if len(wanted.parts) > 1 else ""
+            app.note("Space, Esc, q or Ctrl-C stop at once." + more)
         ran = session.Session(board, wanted, app.log_dir, view, keys)
         try:
             return ran, ran.run()
@@ -89,10 +92,9 @@ def _play(app, board, wanted):
             view.clear()
 
 
-def summary(data, emulated):
-    """The end of a session in a few lines."""
-    reason = data["stop_reason"]
-    lines = [faults.sentence(reason) if reason else "The session did not end in order."]
+def summary(data, emulated, in_order):
+    """The end of a session in a few lines. in_order: no error follows that says how it ended."""
+    lines = [faults.sentence(data["stop_reason"])] if in_order else []
     lines.append(f"  ran        {data['duration_s']:.1f} s")
     for n, pulses in data["pulses"].items():
         cut = data["truncated"][n]

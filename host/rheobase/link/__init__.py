@@ -1,1 +1,1 @@
-"""The host's side of the wire: serial port, framed JSON-RPC, greeting. Knows nothing of sessions, records or screens."""
+"""The host's side of the wire: serial port, framed JSON-RPC, greeting. Knows no session, record or screen."""

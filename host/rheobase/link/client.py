@@ -8,8 +8,9 @@ import select
 import time
 from collections import deque
 
-from rheobase.errors import DeviceLost
 from rheocore import frames, messages
+
+from rheobase.errors import DeviceLost
 
 REPLY_S = 1.0  # to a request; on real hardware the answer takes some 10 ms
 KEEPALIVE_S = 0.25  # the board asks for a sign of life every 1 s: four chances

@@ -6,10 +6,11 @@ firmware ends up at the REPL again and is told apart by that.
 
 import time
 
+from rheocore import messages
+
 from rheobase.errors import DeviceLost, Incompatible
 from rheobase.link.client import Client, RpcError
 from rheobase.link.transport import SerialTransport
-from rheocore import messages
 
 HELLO_S = 0.5
 BOOT_S = 5.0  # from Ctrl-D to the firmware's first answer
@@ -110,7 +111,7 @@ def at_prompt(client):
 
 
 def restart(client, timeout_s=BOOT_S):
-    """Soft-reset a board that stands at its REPL and greet the firmware that starts. Raises Incompatible if none does."""
+    """Soft-reset a board at its REPL and greet the firmware that starts; returns INFO. Incompatible if none does."""
     client.transport.write(b"\r\x02")  # out of a raw REPL, if it was one
     client.wait(0.2 * client.scale)
     client.raw = client._buffer = b""

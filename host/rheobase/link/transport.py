@@ -1,5 +1,6 @@
 """A serial port held by this process alone: bytes out, bytes in, one error when the board is gone. No protocol."""
 
+import contextlib
 import os
 
 from rheobase.errors import DeviceLost
@@ -49,10 +50,8 @@ class SerialTransport:
             raise self._lost() from None
 
     def close(self):
-        try:
+        with contextlib.suppress(OSError):  # the port has gone already
             self._serial.close()
-        except OSError:
-            pass  # the port has gone already
 
     def _lost(self):
         return DeviceLost("lost", f"The board on {self.port} has gone.", "Check the cable, then `rheo devices`.")

@@ -1,7 +1,8 @@
 """The board's refusals as errors of the host's tree, and limits as sentences. One place for both sides' wording."""
 
-from rheobase.errors import DeviceFault, DeviceLost, Incompatible, Refused, RheoError, UsageError
 from rheocore import faults, messages
+
+from rheobase.errors import DeviceFault, DeviceLost, Incompatible, Refused, RheoError, UsageError
 
 _KINDS = {
     "wire_mismatch": Incompatible,
@@ -33,7 +34,8 @@ def to_error(error):
     """RheoError for an RpcError."""
     name, data = error.name, dict(error.data)
     if name == "refused":
-        return Refused("refused", refusal(data.get("why"), data.get("field", "?"), data.get("value"), data.get("bound")))
+        why, field, value, bound = (data.get(key, "?") for key in ("why", "field", "value", "bound"))
+        return Refused("refused", refusal(why, field, value, bound))
     if name == "fault":
         return fault_error(data.get("fault"))
     if name not in messages.ERRORS:
