@@ -4,6 +4,7 @@ matplotlib is imported when a picture is made and not before. Currents of an emu
 """
 
 from io import BytesIO
+from pathlib import Path
 
 from rheocore.envelope import ONE, Envelope
 from rheocore.items import GAP_MIN_US, LEAD_US
@@ -188,15 +189,41 @@ def envelope_png(path, reader, title=""):
         _draw_ends(axis, reader, zero_us)
     rows[0][0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
     rows[-1][0].set_xlabel("time from the start (s)")
-    opened = reader.opened.get("protocol")
-    name = title or (opened.get("id") if isinstance(opened, dict) else opened) or reader.id
     kind = "modelled, emulated board" if reader.modelled else "as measured by the board"
-    _head(figure, f"{name}: set and measured amplitude", kind)
+    _head(figure, f"{title or _name(reader)}: set and measured amplitude", kind)
     end = f"ended by {closed.get('stop_reason')}" if closed else "no end on record"
     if isinstance(closed.get("duration_ms"), int):
         end += f" after {fmt_duration(closed['duration_ms'])}"
     figure.text(0.985, 0.012, f"{reader.id}: {end}", fontsize=7, color="0.45", ha="right")
     _save(figure, path)
+
+
+def pictures(reader, folder, vcd=None):
+    """Write pulses.png and envelope.png of a session into `folder` (made if missing). Returns their paths.
+
+    vcd: the Vcd captured in the session; without it the pulses are those that the record's configuration plans. Without
+    telemetry there is no envelope.png. Raises UsageError if there is nothing at all to draw, HostError.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError("picture_not_writable", f"{folder} cannot be made: {error.strerror}.") from None
+    known = reader.opened.get("channels") or {}
+    planned = {n: channel["config"] for n, channel in known.items() if channel.get("config")}
+    made = []
+    if vcd is not None or planned:
+        made.append(folder / "pulses.png")
+        pulses_png(made[0], vcd or planned, _name(reader), reader.modelled)
+    if reader.first("telemetry") or not made:
+        made.append(folder / "envelope.png")
+        envelope_png(made[-1], reader)
+    return [str(path) for path in made]
+
+
+def _name(reader):
+    protocol = reader.opened.get("protocol")
+    return (protocol.get("id") if isinstance(protocol, dict) else protocol) or reader.id
 
 
 def _draw_envelope(axis, telemetry, channel, zero_us, modelled, closed):

@@ -103,6 +103,18 @@ def test_plot_writes_a_picture_or_says_why_not(rheo, tmp_path):
     assert code == 8 and "cannot be written" in err
 
 
+def test_push_hands_the_protocol_over_and_says_that_output_is_off(rheo, monkeypatch):
+    from rheobase import session
+
+    pushed = []
+    monkeypatch.setattr(session, "push", lambda asked, protocol: pushed.append((asked.port, protocol)) or "loaded")
+    code, out, _ = rheo("--json", "-p", "/dev/x", "protocol", "push", "ea_2hz")
+    preset = library.load("ea_2hz")
+    assert (code, pushed) == (0, [("/dev/x", preset)])
+    assert json.loads(out)["data"] == {"id": "ea_2hz", "hash": library.protocol_hash(preset), "state": "loaded"}
+    assert "Output is off." in rheo("protocol", "push", "ea_2hz")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -55,6 +55,10 @@ def test_rounding_is_half_up_on_the_digits_as_written(text, kind, value):
     assert units.parse(text, kind) == value
 
 
+def test_an_integer_is_divided_half_up_too():
+    assert [units.scaled(n, 1, 1000) for n in (0, 499, 500, 1499, 2500, 10**15 + 500)] == [0, 0, 1, 1, 3, 10**12 + 1]
+
+
 @given(st.decimals(min_value=0, max_value=99999, places=6))
 def test_any_decimal_is_scaled_without_float_error(number):
     exact = int((number * 1000).to_integral_value(ROUND_HALF_UP))

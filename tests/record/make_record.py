@@ -1,7 +1,10 @@
 """Records made for tests: written by the real writer, with numbers that are easy to check."""
 
+from rheobase import library
 from rheobase.record import RecordWriter
+from rheocore.compact import compact
 
+CFG = compact(library.load("tens_conventional"), 20_000, 10_000)
 START_US = 3_000_000
 
 
@@ -14,8 +17,8 @@ def begin(folder, duration_ms=10_000, modelled=True, **extra):
     """A writer with its open and screening lines written."""
     writer = RecordWriter.create("E6614C775B8D", duration_ms, folder)
     writer.write(
-        "open", 0, schema=1, session_id=writer.id, serial="E6614C775B8D", board="RHEO_PICO",
-        protocol="tens_conventional", modelled=modelled, **extra,
+        "open", 0, schema=1, session_id=writer.id, serial="E6614C775B8D", board="RHEO_PICO", modelled=modelled,
+        protocol="tens_conventional", channels={"1": {"protocol": "tens_conventional", "config": CFG}}, **extra,
     )  # fmt: skip
     writer.write("screening", 0, answers=None, yes=True)
     return writer

@@ -75,6 +75,18 @@ def test_export_writes_the_csv_to_a_file_or_to_stdout(rheo, logs, tmp_path):
     assert (tmp_path / "other.csv").read_text() == text
 
 
+def test_export_draws_what_the_record_holds(rheo, logs, tmp_path):
+    session(logs, fault="interlock_open")
+    code, out, _ = rheo("--json", "log", "export", "last", "--pictures", "drawn")
+    data = json.loads(out)["data"]
+    assert code == 0 and (data["path"], data["pictures"]) == (None, ["drawn/pulses.png", "drawn/envelope.png"])
+    for name in ("pulses", "envelope"):
+        assert (tmp_path / "drawn" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.glob("*.csv"))
+    code, _, err = rheo("log", "export", "last", "--pictures", "/dev/null/x")
+    assert code == 8 and "cannot be made" in err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

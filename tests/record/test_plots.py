@@ -102,6 +102,22 @@ def test_a_fault_is_drawn_by_its_name_and_a_crash_is_said(tmp_path, monkeypatch)
     assert not any("modelled" in text for text in texts)
 
 
+def test_a_sessions_pictures_are_made_from_its_record_or_its_dump(tmp_path, monkeypatch):
+    texts = shown(monkeypatch)
+    reader = RecordReader(session(tmp_path))
+    made = plots.pictures(reader, tmp_path / "out")
+    assert made == [str(tmp_path / "out" / "pulses.png"), str(tmp_path / "out" / "envelope.png")]
+    assert "tens_conventional: first pulses (planned)" in texts
+    assert "pulse 401: 20 mA, 2 µC a phase" in texts  # after 4 s of ramp at 100 Hz
+    plots.pictures(reader, tmp_path / "out", dump(tmp_path / "a.vcd"))
+    assert "tens_conventional: first pulses (modelled, emulated board)" in texts
+
+
+def test_a_session_without_telemetry_has_no_envelope(tmp_path):
+    with begin(tmp_path) as writer:
+        assert plots.pictures(RecordReader(writer.path), tmp_path) == [str(tmp_path / "pulses.png")]
+
+
 def test_nothing_to_draw_is_a_sentence(tmp_path):
     with pytest.raises(UsageError) as caught:
         plots.pulses_png(tmp_path / "p.png", dump(tmp_path / "a.vcd", pulses=0))

@@ -103,19 +103,27 @@ def _event_words(line):
 @log.command("export")
 @click.argument("ref", metavar="ID")
 @click.option("--csv", "out", metavar="FILE", help="CSV to write, - for stdout (default: the session's id.csv, here).")
+@click.option("--pictures", metavar="DIR", help="Draw pulses.png and envelope.png there instead, or too with --csv.")
 @pass_app
-def export_command(app, ref, out):
-    """Export a session's telemetry as CSV."""
+def export_command(app, ref, out, pictures):
+    """Export a session's telemetry as CSV, or as pictures."""
     from rheobase import record
     from rheobase.errors import UsageError
 
+    if out == "-" and app.json:
+        raise UsageError("csv_and_json", "--json and --csv - both want stdout.", "Name a file: --csv F.")
     reader = record.find(ref, app.log_dir)
+    data, lines = {"id": reader.id, "path": None, "rows": None}, []
     if out == "-":
-        if app.json:
-            raise UsageError("csv_and_json", "--json and --csv - both want stdout.", "Name a file: --csv F.")
         record.export_csv(reader, click.get_text_stream("stdout"))
-        return
-    out = out or f"{reader.id}.csv"
-    with open(out, "w", encoding="ascii", newline="") as table:
-        rows = record.export_csv(reader, table)
-    app.answer({"id": reader.id, "path": out, "rows": rows}, f"{out}: {rows} rows.")
+    elif out or not pictures:
+        data["path"] = out or f"{reader.id}.csv"
+        with open(data["path"], "w", encoding="ascii", newline="") as table:
+            data["rows"] = record.export_csv(reader, table)
+        lines.append(f"{data['path']}: {data['rows']} rows.")
+    if pictures:
+        from rheobase import plots
+
+        data["pictures"] = plots.pictures(reader, pictures)
+        lines += data["pictures"]
+    app.answer(data, "\n".join(lines) if lines and out != "-" else None)
