@@ -62,6 +62,7 @@ def feed(n, words):
     mem32[base + 8] = len(buf)
     mem32[base + 0x10] = 1 << 21 | n << 15 | n << 11 | 1 << 4 | 2 << 2 | 1
 def go(mask):
+    mem32[0x50203000] = mask
     mem32[0x50000430] = mask
     mem32[0x50202000] = mask | mask << 8
 def work(ms):
@@ -70,6 +71,7 @@ def work(ms):
         pass
 """
 
+# Sleeps of 2 to 20 ms, between them work of 1/{share} as long.
 NAPS = """
 naps = 0
 seed = 12345
@@ -78,10 +80,11 @@ while time.ticks_diff(time.ticks_ms(), t0) < {ms}:
     seed = (seed * 1103515245 + 12345) & 0x3fffffff
     d = 2 + (seed >> 16) % 19
     if naps & 1:
-        work({busy} and d // {busy} or 0)
+        work(max(1, d // {share}))
     else:
         time.sleep_ms(d)
     naps += 1
+print(naps)
 """
 
 

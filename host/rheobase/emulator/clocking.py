@@ -16,6 +16,7 @@ Times are in 1/256 of a system clock (`_fp`), as in the emulator. Inputs pass th
 from rp2040py.peripherals.pio import RPPIO
 from rp2040py.peripherals.pio_registers import (
     CTRL,
+    EXECCTRL_EXEC_STALLED,
     INSTR_MEM0,
     INSTR_MEM31,
     RXF0,
@@ -64,6 +65,7 @@ class Machine(StateMachine):
             self.pio.tx_stall, self.pio.fdebug = tx_stall, fdebug
         if self.waiting:
             self.forced_pc = before
+            self.exec_ctrl |= EXECCTRL_EXEC_STALLED
         elif opcode >> 13 not in (_JMP, _MOV, 3):
             self.pc = before
             self.forced_pc = None
@@ -105,6 +107,8 @@ class EventPio(RPPIO):
         self._spins = [None] * 4
         self._grid_fp = [None] * 4  # a clock tick of a stalled machine, for its phase
         self._asserted = False
+        self._heard = set()
+        self._settling = self._again = False
         self.steps = 0  # executed one by one, for the benchmark
 
     # ---- entry points -------------------------------------------------------------------------
@@ -120,7 +124,20 @@ class EventPio(RPPIO):
             if spin is not None and spin.pin == gpio:
                 seen = now if self.input_sync_bypass >> gpio & 1 else now + SYNC_FP
                 self._catch_up(i, seen - 1)
-        self._settle(SYNC_FP)
+        self._settle()
+
+    def _listen(self, gpio):
+        """Be told of `gpio` also when the chip itself drives it: a machine waits for it."""
+        if gpio not in self._heard:
+            self._heard.add(gpio)
+            self.rp2040.gpio[gpio].add_listener(lambda new, old: self._own_pin_moved(gpio))
+
+    def _own_pin_moved(self, gpio):
+        self.enter()
+        for machine in self.machines:
+            if machine.waiting and machine.wait_type == WaitType.PIN and machine.wait_index == gpio:
+                machine.check_wait()
+        self.input_changed(gpio)
 
     def write_uint32(self, offset, value):
         self.enter()
@@ -129,13 +146,20 @@ class EventPio(RPPIO):
         elif offset == CTRL or INSTR_MEM0 <= offset <= INSTR_MEM31:
             for i in range(4):
                 self._catch_up(i, self.cycle_fp)
-        asleep = [not m.enabled for m in self.machines] if offset == CTRL else None
-        super().write_uint32(offset, value)
-        if asleep is not None:
-            for machine, was_asleep in zip(self.machines, asleep, strict=True):
-                if machine.enabled and was_asleep:
-                    machine.check_wait()
+        if offset == CTRL:
+            self._write_ctrl(value)
+        else:
+            super().write_uint32(offset, value)
         self._settle()
+
+    def _write_ctrl(self, value):
+        asleep = [not machine.enabled for machine in self.machines]
+        super().write_uint32(CTRL, value)
+        for i, machine in enumerate(self.machines):
+            if value >> (8 + i) & 1:  # CLKDIV_RESTART: a stalled machine's clock has a new phase as well
+                self._grid_fp[i] = self.cycle_fp + machine.div_fp if machine.waiting else None
+            if machine.enabled and asleep[i]:
+                machine.check_wait()
 
     def read_uint32(self, offset):
         if RXF0 <= offset <= RXF3:
@@ -181,12 +205,28 @@ class EventPio(RPPIO):
                 self.steps += 1
                 if machine.waiting:
                     self._grid_fp[i] = now
+                    if machine.wait_type == WaitType.PIN:
+                        self._listen(machine.wait_index)
                 else:
                     self._pass_over(i, machine)
         self._settle()
 
-    def _settle(self, sync_fp=0):
-        """After anything has happened: phases of machines that left a stall, the latch's word, edges, next alarm."""
+    def _settle(self):
+        """After anything has happened: phases of machines that left a stall, the latch's word, edges, next alarm.
+
+        An edge of our own may wake one of our own machines: then once more.
+        """
+        self._again = True
+        if not self._settling:
+            self._settling = True
+            try:
+                while self._again:
+                    self._again = False
+                    self._settle_once()
+            finally:
+                self._settling = False
+
+    def _settle_once(self):
         now = self.cycle_fp
         nearest = None
         for i, machine in enumerate(self.machines):
@@ -200,7 +240,7 @@ class EventPio(RPPIO):
             if grid is not None:
                 # The stall ended between two ticks of this machine's clock: it goes on at the next one.
                 self._grid_fp[i] = None
-                base = now + sync_fp if machine.wait_type == WaitType.PIN else now
+                base = now + SYNC_FP if machine.wait_type == WaitType.PIN else now
                 tick = base + (grid - base) % machine.div_fp
                 if machine.next_due_fp >= now + machine.div_fp:
                     machine.next_due_fp += tick - now
@@ -281,6 +321,8 @@ class EventPio(RPPIO):
     def _note(self, i, machine, opcode, pin=None, inert=True, writes=None, turn_fp=None):
         """Spin for ever, once a turn has been executed with nothing left to change."""
         if inert and self._side_is_set(machine, opcode) and (writes is None or self._already_written(machine, writes)):
+            if pin is not None:
+                self._listen(pin)
             self._spins[i] = _Spin(
                 machine.next_due_fp, turn_fp or self._turn_fp(machine, opcode), pin=pin, writes=writes
             )
