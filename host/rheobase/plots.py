@@ -178,13 +178,13 @@ def envelope_png(path, reader, title=""):
     channels = sorted({c for line in telemetry for c in line.get("channels") or {}}, key=int)
     if not channels:
         raise UsageError("no_telemetry", f"The record {reader.id} holds no telemetry.", "There is nothing to draw.")
-    live = [line["dev_us"] for line in telemetry if line.get("state") in LIVE]
-    zero_us = live[0] if live else telemetry[0]["dev_us"]
+    states = _timeline(reader)
+    zero_us = next((t for t, state in states if state in LIVE), telemetry[0]["dev_us"])
     closed = reader.first("close")
     ends = closed.get("channels") or {}
     figure, rows = _figure(len(channels), 1, (1,), 2.4)
     for (axis,), channel in zip(rows, channels, strict=True):
-        _draw_states(axis, telemetry, zero_us)
+        _draw_states(axis, states, telemetry, zero_us)
         _draw_envelope(axis, telemetry, channel, zero_us, reader.modelled, ends.get(channel) or {})
         _draw_ends(axis, reader, zero_us)
     rows[0][0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
@@ -245,22 +245,30 @@ def _draw_envelope(axis, telemetry, channel, zero_us, modelled, closed):
     axis.set_title(words, loc="left", fontsize=9)
 
 
-def _draw_states(axis, telemetry, zero_us):
-    start = 0
-    for n in range(1, len(telemetry) + 1):
-        if n == len(telemetry) or telemetry[n].get("state") != telemetry[start].get("state"):
-            state = telemetry[start].get("state")
-            last = telemetry[min(n, len(telemetry) - 1)]
-            left, right = ((line["dev_us"] - zero_us) / 1e6 for line in (telemetry[start], last))
-            axis.axvspan(left, right, color=_STATES.get(state, "#ffffff"), linewidth=0, zorder=0)
-            whole = (telemetry[-1]["dev_us"] - telemetry[0]["dev_us"]) / 1e6 or 1
-            if right - left > 0.07 * whole:
-                words = str(state).replace("_", " ")
-                axis.text(
-                    (left + right) / 2, 0.97, words, transform=axis.get_xaxis_transform(),
-                    ha="center", va="top", fontsize=8, color="0.35",
-                )  # fmt: skip
-            start = n
+def _timeline(reader):
+    """[(dev_us, state)] at each change: by the board's events, and by its telemetry where no event is on record."""
+    seen = []
+    for line in reader.lines:
+        state = line.get("state") if line["kind"] == "telemetry" else None
+        if line["kind"] == "event" and line.get("event") == "state":
+            state = line.get("detail")
+        if state and isinstance(line.get("dev_us"), int):
+            seen.append((line["dev_us"], state))
+    seen.sort(key=lambda item: item[0])
+    return [item for n, item in enumerate(seen) if n == 0 or item[1] != seen[n - 1][1]]
+
+
+def _draw_states(axis, states, telemetry, zero_us):
+    first_us, last_us = telemetry[0]["dev_us"], telemetry[-1]["dev_us"]
+    for n, (since_us, state) in enumerate(states):
+        until_us = states[n + 1][0] if n + 1 < len(states) else last_us
+        left, right = ((max(t, first_us) - zero_us) / 1e6 for t in (since_us, until_us))
+        if right <= left:
+            continue
+        axis.axvspan(left, right, color=_STATES.get(state, "#ffffff"), linewidth=0, zorder=0)
+        if (right - left) * 1e6 > 0.07 * (last_us - first_us):
+            at = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "top"}
+            axis.text((left + right) / 2, 0.97, state.replace("_", " "), fontsize=8, color="0.35", **at)
 
 
 def _draw_ends(axis, reader, zero_us):

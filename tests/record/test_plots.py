@@ -93,6 +93,16 @@ def test_the_envelope_picture_says_how_the_session_ended(tmp_path, monkeypatch):
     assert {"ramp up", "run"} <= set(texts)
 
 
+def test_states_begin_when_the_board_said_so_not_with_the_next_telemetry(tmp_path):
+    with begin(tmp_path) as writer:
+        for dev_us, state in ((1_000_000, "ramp_up"), (5_000_001, "run")):
+            writer.write("event", dev_us, event="state", detail=state)
+            writer.write("telemetry", dev_us + 90_000, state=state, channels={})
+        writer.write("telemetry", 6_000_000, state="done", channels={})  # its event was lost
+    timeline = plots._timeline(RecordReader(writer.path))
+    assert timeline == [(1_000_000, "ramp_up"), (5_000_001, "run"), (6_000_000, "done")]
+
+
 def test_a_fault_is_drawn_by_its_name_and_a_crash_is_said(tmp_path, monkeypatch):
     texts = shown(monkeypatch)
     reader = RecordReader(session(tmp_path, fault="interlock_open", close=False, modelled=False))
