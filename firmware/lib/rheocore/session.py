@@ -121,10 +121,14 @@ class Session:
         if numbers is None:
             numbers = list(self.channels)
         for n in numbers:
-            if n not in self.channels or self.channels[n].wanted:
+            if n not in self.channels or self.channels[n].wanted or numbers.count(n) > 1:
                 raise StateError("invalid_params", {"field": "channels", "why": "channel %s is not waiting to start" % n})
         if not numbers:
             raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
+        fault = self.output.guard_fault()
+        if fault:
+            self.trip(fault, now_ms)
+            raise StateError("fault", {"fault": fault})
         self._play([self.channels[n] for n in numbers], now_ms)
 
     def amplitude(self, n, ua, cap_ua):

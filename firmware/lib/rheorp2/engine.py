@@ -152,6 +152,7 @@ class Engine:
 
     def start(self, pairs):
         """Begin to play [(n, feeder)], in the same tick where nothing plays yet."""
+        first = not hw.field(hw.PIO_CTRL, 0, self.machines)
         mask = 0
         for n, feed in pairs:
             i = n - 1
@@ -159,8 +160,11 @@ class Engine:
             mask |= 1 << i
             hw.run_dma(i, self.addresses[n], count, self._dma_ctrl(i))
         hw.wr(hw.PIO_CTRL + hw.SET, mask | mask << 8)  # enable and restart dividers: the same tick for all
-        hw.wr(hw.PIO_FDEBUG, 0xF << 24)
-        hw.wr(hw.PIO_IRQ, _HOLD)
+        hw.wr(hw.PIO_FDEBUG, mask << 24)
+        if first:
+            hw.wr(hw.PIO_IRQ, _HOLD)  # go
+            if self._counter(3) != self.guard_watch:  # it latched a moment ago: its hold must stand
+                hw.wr(hw.PIO_IRQ_FORCE, _HOLD)
 
     def _dma_ctrl(self, i):
         """Word size, ring on the read address, paced by the machine's FIFO, chained to itself (none), quiet."""
