@@ -322,13 +322,12 @@ class Session:
 
     def _close_quietly(self):
         """Close the record if it lets us: the error that is being reported is the one that counts."""
+        with contextlib.suppress(Exception):
+            self._drain()
         try:
-            with contextlib.suppress(RheoError, AttributeError):
-                self._drain()
             self._close_record()
         except RheoError as error:
-            if self.error is None:
-                self.error = error
+            self.error = self.error or error
 
     def _duration_ms(self):
         if self.result:

@@ -16,7 +16,7 @@ from rheobase import boards
 from rheocore import feeder as feeder_module
 from rheocore import frames, messages
 from rheocore.server import Server
-from rheocore.session import Session
+from rheocore.session import Session, StateError
 
 BANNER = b"MicroPython v1.25.0 on 2025-04-15; Fake with RP2040\r\n"
 PROMPT = b">>> "
@@ -96,11 +96,12 @@ class FakeBoard:
     that are read but not answered. firmware: False: a REPL without our firmware. at_repl: starts at the prompt.
     """
 
-    def __init__(self, *, speed=5.0, serial="FAKE0001", firmware=True, at_repl=False, info=None):
+    def __init__(self, *, speed=5.0, serial="FAKE0001", firmware=True, at_repl=False, info=None, wire=None):
         self.speed = speed
         self.serial = serial
         self.firmware = firmware
         self.extra_info = info or {}
+        self.wire = wire
         self.mute = False
         self.damage = self.drop = 0
         self.deaf_to = set()
@@ -173,13 +174,17 @@ class FakeBoard:
         }
         info.update(self.extra_info)
         self.server = Server(self.session, self.board, info, self._sense)
-        if "wire" in self.extra_info:
-            self.server._hello = lambda params, now: self.server.info
+        if self.wire:
+            self.server._hello = self._other_wire
         self.events = 0
         self.next_tel_ms = 0
+        self.busy = False
         self.acked_s = 0.0
         self.watched_s = -10.0
         self.buffer = b""
+
+    def _other_wire(self, params, now_ms):
+        raise StateError("wire_mismatch", {"board": self.wire, "host": params["wire"]})
 
     def _token(self):
         self.tokens += 1
@@ -205,8 +210,8 @@ class FakeBoard:
             if self.master in ready:
                 self._read(os.read(self.master, 4096))
             if not self.repl:
-                if time.monotonic() - self.acked_s < messages.KEEPALIVE_MS / 1000:
-                    self.session.heard_ms = self.now_ms()  # the host's silence is counted in the wall's time
+                silent_ms = (time.monotonic() - self.acked_s) * 1000  # the host's silence counts in the wall's time
+                self.session.heard_ms = self.now_ms() - int(silent_ms)
                 self.session.tick(self.now_ms())
                 self._telemetry()
 
@@ -256,10 +261,11 @@ class FakeBoard:
 
     def _telemetry(self):
         now = self.now_ms()
-        if now < self.next_tel_ms:
-            return
         session, server = self.session, self.server
         busy = session.state in messages.LIVE or session.state in ("armed", "paused")
+        if now < self.next_tel_ms and busy == self.busy:
+            return
+        self.busy = busy
         self.next_tel_ms = now + (messages.TELEMETRY_MS if busy else 1000)
         if not server.greeted or not (busy or time.monotonic() - self.watched_s < 3):
             return

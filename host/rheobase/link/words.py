@@ -23,7 +23,7 @@ LIMITS = {
     "limit_electrode": "the limit of this electrode",
     "limit_board": "the board's rating",
     "limit_duration": "the longest session of this mode",
-    "limit_slew": "the slew limit of the set-point",
+    "limit_slew": "what the ramps can climb in the device's steps",
 }
 
 _UNITS = (("_ua", 1000, "mA"), ("_ms", 1000, "s"), ("_us", 1, "µs"), ("_millihz", 1000, "Hz"))
@@ -86,8 +86,6 @@ def refusal(why, field, value, bound):
     """Sentence for one (code, field, value, bound) of limits.judge(): the limit, the value, what would pass."""
     name = field_name(field).capitalize()
     shown, edge = quantity(field, value), quantity(field, bound)
-    if why == "limit_slew":
-        return f"{name} {shown} is below {LIMITS[why]}: the shortest that passes is {edge}."
     if why in LIMITS:
         return f"{name} {shown} is above {LIMITS[why]}: the highest that passes is {edge}."
     if why == "too_high":

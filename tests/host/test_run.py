@@ -1,0 +1,328 @@
+"""`rheo run` from its first word to its record, on the fake board: every way a session can end, and its exit code."""
+
+import json
+import signal
+import threading
+import time
+
+import pytest
+from host.conftest import records
+from rheobase import control
+
+RUN_KEYS = {
+    "session_id", "protocol", "board", "firmware", "stop_reason", "duration_s", "pulses", "truncated", "charge_uc",
+    "log", "report", "vcd",
+}  # fmt: skip
+
+
+@pytest.fixture
+def run_words(board, short):
+    """Words of a session of 2 s (0.4 s of wall) on the fake board."""
+    return ["run", short, "--amplitude", "2mA", "--duration", "2s", "--yes", "--reason", "test", "-p", board.port]
+
+
+def later(seconds, act):
+    timer = threading.Timer(seconds, act)
+    timer.start()
+    return timer
+
+
+def until(condition, timeout_s=10):
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_a_session_ends_by_itself_and_its_data_are_the_contracts(rheo, run_words, tmp_path):
+    answer = rheo(*run_words, "--json")
+    data = answer.json["data"]
+    assert answer.code == 0 and answer.json["ok"] and set(data) == RUN_KEYS
+    assert data["stop_reason"] == "time_over" and data["protocol"] == "short" and data["board"] == "RHEO_PICO"
+    assert data["pulses"] == {"1": 200} and data["truncated"] == {"1": 0}
+    assert data["duration_s"] == pytest.approx(2.0, abs=0.1)
+    assert data["charge_uc"]["1"] == pytest.approx(30, rel=0.05)  # 200 pulses of 100 us, 2 mA but for two ramps
+    assert data["vcd"] is None and data["report"] is None
+
+
+def test_the_record_tells_the_whole_session(rheo, run_words, tmp_path):
+    data = rheo(*run_words, "--json", "--acknowledge", "density").json["data"]
+    [record] = records(tmp_path)
+    assert str(record.path) == data["log"] and record.state == "complete" and not record.missing()
+    assert [line["kind"] for line in record.lines][:2] == ["open", "screening"]
+    assert record.lines[-1]["kind"] == "close"
+    assert record.opened["assumed"] == ["pad"] and record.opened["modelled"] is False
+    assert record.first("screening")["acknowledged"] == ["density"]
+    assert record.first("screening")["reason"] == "test"
+    states = [line["detail"] for line in record.of("event") if line["event"] == "state"]
+    assert states[-4:] == ["ramp_up", "run", "ramp_down", "done"]
+    assert len(record.of("telemetry")) >= 15
+    assert record.first("close")["channels"]["1"]["pulses"] == 200
+
+
+def test_log_dir_takes_the_record(rheo, run_words, tmp_path):
+    data = rheo(*run_words, "--json", "--log-dir", tmp_path / "elsewhere").json["data"]
+    assert data["log"].startswith(str(tmp_path / "elsewhere"))
+
+
+def test_for_people_it_says_what_comes_out_before_and_what_came_out_after(rheo, run_words):
+    answer = rheo(*run_words)
+    assert answer.code == 0
+    assert "0 to 2 mA" in answer.err and "highest allowed 10 mA (the protocol's limit)" in answer.err
+    assert "The session time is over." in answer.out and "200 pulses" in answer.out
+
+
+def test_quiet_is_quiet(rheo, run_words):
+    assert rheo("-q", *run_words).err == ""
+
+
+def test_two_channels_with_two_protocols_count_each_for_itself(rheo, board, short):
+    answer = rheo("run", "--on", f"1={short}@2mA", "--on", "3=ea_2hz@1mA", "--duration", "8s", "--yes", "--json",
+                  "--reason", "test", "-p", board.port)  # fmt: skip
+    data = answer.json["data"]
+    assert data["pulses"] == {"1": 800, "3": 16} and data["protocol"] == "short+ea_2hz"
+
+
+# -- refused before anything is sent ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change, code, exit_code",
+    [
+        (["--amplitude", "2mA", "--duration", "10"], "bad_quantity", 2),
+        (["--amplitude", "11mA"], "limit_preset", 5),
+        (["--amplitude", "2mA", "--channel", "4"], "no_channel", 2),
+        (["--amplitude", "2mA", "--duration", "2h"], "limit_duration", 5),
+        (["--amplitude", "2mA", "--vcd", "x.vcd"], "vcd_needs_emu", 2),
+        (["--amplitude", "2mA", "--acknowledge", "a b"], "bad_code", 2),
+        ([], "no_amplitude", 2),
+    ],
+)
+def test_an_order_that_cannot_be_played_never_reaches_configure(rheo, board, short, change, code, exit_code):
+    answer = rheo("run", short, "--yes", "--reason", "test", "--json", "-p", board.port, *change)
+    assert (answer.code, answer.error["code"]) == (exit_code, code)
+    assert answer.json["exit_code"] == exit_code and answer.json["ok"] is False
+    assert "configure" not in board.seen
+
+
+def test_json_without_yes_is_a_usage_error(rheo, board, short):
+    answer = rheo("run", short, "--amplitude", "2mA", "--json", "-p", board.port)
+    assert answer.code == 2 and answer.error["code"] == "yes_missing"
+
+
+def test_without_yes_and_without_a_terminal_nothing_starts(rheo, board, short):
+    answer = rheo("run", short, "--amplitude", "2mA", "-p", board.port)
+    assert answer.code == 2 and "Add --yes" in answer.err and board.seen == []
+
+
+def test_yes_on_a_real_board_needs_a_reason(rheo, board, short):
+    answer = rheo("run", short, "--amplitude", "2mA", "--yes", "--json", "-p", board.port)
+    assert answer.code == 2 and answer.error["code"] == "reason_missing" and "configure" not in board.seen
+
+
+def test_a_record_that_cannot_be_written_is_found_before_any_output(rheo, run_words, board, tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = rheo(*run_words, "--json", "--log-dir", tmp_path / "file" / "below")
+    assert answer.code == 8 and answer.error["code"] == "record_not_writable"
+    assert "configure" not in board.seen
+
+
+def test_a_board_in_fault_is_not_run_on(rheo, run_words, board):
+    board.session.trip("interlock_open", 0)
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 6 and answer.error["code"] == "interlock_open" and "clear the fault" in answer.error["hint"]
+
+
+def test_a_boards_own_refusal_is_exit_5_and_the_record_is_closed(rheo, run_words, board, tmp_path):
+    board.server.board = {**board.board, "max_ua": 1_000}  # what it says in INFO is another thing than what it keeps
+    board.server.info["limits"] = None
+    original = board.server._hello
+    board.server._hello = lambda p, n: {**original(p, n), "limits": {"max_ua": 50_000, "full_scale_ua": 50_000}}
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 5 and "highest that passes is 1 mA" in answer.error["message"]
+    assert records(tmp_path)[0].state == "complete"
+
+
+def test_an_open_interlock_at_arming_is_the_boards_fault_and_nothing_comes_out(rheo, run_words, board):
+    board.output.closed = False
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 6 and answer.error["code"] == "interlock_open"
+    assert ("start", (1,)) not in board.output.calls
+
+
+# -- ended in the middle ---------------------------------------------------------------------------------------
+
+
+def test_a_fault_in_the_session_is_exit_6_with_sentence_and_remedy_and_it_is_recorded(rheo, run_words, board, tmp_path):
+    later(0.25, lambda: setattr(board.output, "closed", False))
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 6 and answer.error["code"] == "interlock_open"
+    assert "interlock is open" in answer.error["message"] and "Close the interlock" in answer.error["hint"]
+    data = answer.json["data"]
+    assert data["stop_reason"] == "interlock_open" and 0 < data["pulses"]["1"] < 200
+    [record] = records(tmp_path)
+    assert record.first("fault")["fault"] == "interlock_open" and record.state == "complete"
+
+
+def test_a_pulled_cable_is_exit_3_and_the_record_is_closed_as_host_lost(rheo, run_words, board, tmp_path):
+    later(0.3, board.unplug)
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 3 and answer.error["code"] == "lost"
+    data = answer.json["data"]
+    assert data["stop_reason"] == "host_lost" and data["truncated"] == {"1": None} and data["pulses"]["1"] > 0
+    [record] = records(tmp_path)
+    assert record.state == "complete" and record.first("close")["stop_reason"] == "host_lost"
+
+
+def test_a_board_that_falls_silent_is_lost_too(rheo, run_words, board, monkeypatch):
+    monkeypatch.setattr("rheobase.session.SILENCE_S", 0.3)
+    later(0.2, lambda: setattr(board, "mute", True))
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 3 and answer.json["data"]["stop_reason"] == "host_lost"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_and_its_kin_stop_first_and_exit_130(spawn, board, short, tmp_path, number):
+    process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port)
+    until(lambda: board.session.state == "run")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert board.session.state == "done" and board.session.stop_reason == "operator_interrupt"
+    assert json.loads(out)["data"]["stop_reason"] == "operator_interrupt"
+    assert records(tmp_path)[0].first("close")["stop_reason"] == "operator_interrupt"
+
+
+def test_ctrl_c_on_a_board_that_does_not_acknowledge_sends_it_ctrl_c(spawn, board, short, tmp_path):
+    process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port)
+    until(lambda: board.session.state == "run")
+    board.deaf_to = {"stop"}
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert board.breaks == 1 and "Traceback" not in err
+    data = json.loads(out)["data"]
+    assert data["stop_reason"] == "host_break" and data["pulses"]["1"] > 0  # the last that was known
+    assert records(tmp_path)[0].state == "complete"
+
+
+def test_a_stop_that_nobody_confirms_says_open_the_interlock_and_is_exit_3(spawn, board, short):
+    process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port)
+    until(lambda: board.session.state == "run")
+    board.mute = True
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    error = json.loads(out)["errors"][0]
+    assert error["code"] == "not_confirmed" and "open the interlock" in error["message"]
+
+
+def test_a_full_disk_stops_the_session_first_and_keeps_what_was_recorded(spawn, board, short, tmp_path):
+    def small_files():
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+    process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port,
+                    preexec_fn=small_files)  # fmt: skip
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 8, err
+    assert json.loads(out)["errors"][0]["code"] == "record_full" and "Traceback" not in err
+    assert board.session.state == "done" and board.session.stop_reason == "stop_command"
+    [record] = records(tmp_path)
+    assert record.of("telemetry") and not record.torn
+
+
+def test_a_bug_of_ours_stops_the_board_and_closes_the_record(rheo, run_words, board, tmp_path, monkeypatch):
+    def broken(self, item, channels):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setenv("RHEO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("rheobase.cli.progress.Progress.telemetry", broken)
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 1 and answer.error["code"] == "bug"
+    assert list((tmp_path / "cache").glob("crash-*.txt"))
+    assert board.session.state == "done" and records(tmp_path)[0].state == "complete"
+
+
+# -- the control socket ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def running(spawn, board, short):
+    """A `rheo run` of 60 s in a process of its own, in state run."""
+    process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port)
+    until(lambda: board.session.state == "run")
+    return process
+
+
+def test_stop_reaches_a_board_that_run_holds(rheo, running, board):
+    answer = rheo("stop", "--json")
+    assert answer.code == 0 and answer.json["data"]["confirmed"] is True and answer.json["data"]["state"] == "done"
+    out, _ = running.communicate(timeout=10)
+    assert running.returncode == 0
+    assert json.loads(out)["data"]["stop_reason"] == "stop_command"
+    assert board.breaks == 0
+
+
+def test_status_pause_resume_reach_it_too(rheo, running, board):
+    status = rheo("status", "--json").json["data"]
+    assert status["state"] == "run" and set(status["channels"]["1"]) == {"set_ua", "meas_ua", "ohms", "pulses"}
+    assert {"state", "t_left_ms", "interlock", "fault", "channels"} <= set(status)
+    assert rheo("pause", "--json", "-p", board.port).json["data"] == {"state": "paused", "confirmed": True}
+    assert rheo("status", "--json").json["data"]["state"] == "paused"
+    assert rheo("resume", "--json").json["data"]["state"] == "ramp_up"
+    answer = rheo("resume", "--json")
+    assert answer.code == 2 and answer.error["code"] == "wrong_state"
+
+
+def test_watch_streams_the_runs_telemetry_as_json_lines(spawn, rheo, running, tmp_path):
+    watcher = spawn("watch")
+    lines = [json.loads(watcher.stdout.readline()) for _ in range(3)]
+    assert lines[0]["state"] == "run" and set(lines[0]["channels"]["1"]) >= {"set_ua", "pulses", "charge_nc"}
+    assert lines[2]["seq"] == lines[0]["seq"] + 2
+    rheo("stop")
+    watcher.communicate(timeout=10)
+    assert watcher.returncode == 0  # it ends with the run
+
+
+def test_a_second_run_on_the_same_board_is_told_who_holds_it(rheo, running, board, short):
+    answer = rheo("run", short, "--amplitude", "1mA", "--yes", "--reason", "x", "--json", "-p", board.port)
+    assert answer.code == 3 and answer.error["code"] == "busy" and str(running.pid) in answer.error["message"]
+
+
+def test_rubbish_on_the_control_socket_does_not_disturb_the_run(rheo, running, board):
+    import socket
+
+    path = control.socket_path(board.port)
+    for rubbish in (b"\x00" * 100, b"{}\n", b"[1]\n", b'{"method": "dance"}\n', b"x" * 10_000, b'{"method": 3}\n'):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.send(rubbish)
+    time.sleep(0.2)
+    assert rheo("status", "--json").json["data"]["state"] == "run"
+
+
+def test_a_run_that_hangs_does_not_let_stop_claim_anything(rheo, running, board, monkeypatch):
+    monkeypatch.setattr(control, "WHO_S", 0.5)
+    running.send_signal(signal.SIGSTOP)
+    answer = rheo("stop", "--json", "-p", board.port)
+    running.send_signal(signal.SIGCONT)
+    assert answer.code == 3 and answer.json["data"].get("confirmed") is not True
+    until(lambda: board.session.fault == "host_lost" or board.session.state == "run")
+
+
+def test_the_socket_of_a_killed_run_is_passed_over(rheo, running, board):
+    running.kill()
+    running.wait()
+    until(lambda: board.session.fault == "host_lost")
+    assert control.socket_path(board.port).exists()
+    answer = rheo("status", "--json", "-p", board.port)
+    assert answer.code == 0 and answer.json["data"]["fault"] == "host_lost"
+    assert rheo("clear-fault", "--json", "-p", board.port).json["data"] == {"state": "idle", "confirmed": True}
+
+
+def test_after_an_end_another_session_runs(rheo, run_words):
+    assert rheo(*run_words).code == 0
+    assert rheo(*run_words).code == 0
