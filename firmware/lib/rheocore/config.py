@@ -72,7 +72,7 @@ def check(cfg):
         raise ConfigError("wrong_type", "channel", None, "an object")
     for name in CHOICES:
         if cfg.get(name) not in CHOICES[name]:
-            raise ConfigError("not_a_choice", name, cfg.get(name), " or ".join(CHOICES[name]))
+            raise ConfigError("not_a_choice", name, str(cfg.get(name))[:32], " or ".join(CHOICES[name]))
     if not isinstance(cfg.get("bench"), bool):
         raise ConfigError("wrong_type", "bench", None, "true or false")
     kind = cfg["kind"]
