@@ -14,23 +14,9 @@ from rheobase.cli.main import VERBS, cli, main
 
 ENVELOPE = ["schema", "command", "ok", "exit_code", "data", "errors"]
 CONTRACT_VERBS = [
-    "devices",
-    "info",
-    "emulate",
-    "image",
-    "flash",
-    "deploy",
-    "protocol",
-    "run",
-    "status",
-    "watch",
-    "stop",
-    "pause",
-    "resume",
-    "clear-fault",
-    "log",
-    "completion",
-]
+    "devices", "info", "emulate", "image", "flash", "deploy", "protocol", "run", "status", "watch", "stop", "pause",
+    "resume", "clear-fault", "log", "completion",
+]  # fmt: skip
 
 # Each verb once, with no board, no image and no record there: (words, exit code, data's keys or the error's code).
 WITHOUT_ANYTHING = [

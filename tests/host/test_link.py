@@ -224,4 +224,4 @@ def test_a_refusal_says_the_limit_the_value_and_what_passes():
     text = refusal("limit_board", "amplitude_ua", 60_000, 50_000)
     assert text == "Amplitude 60 mA is above the board's rating: the highest that passes is 50 mA."
     text = refusal("limit_slew", "amplitude_ua", 20_000, 12_500)
-    assert text.endswith("what the ramps can climb in the device's steps: the highest that passes is 12.5 mA.")
+    assert text.endswith("what the ramps can climb: the highest that passes is 12.5 mA.")

@@ -1,5 +1,7 @@
 """The words of `rheo run` become an order or a sentence: units, pairs, electrodes, limits. Nothing is connected."""
 
+from pathlib import Path
+
 import pytest
 from rheobase import order
 from rheobase.errors import Refused, RheoError, UsageError
@@ -29,7 +31,7 @@ def test_on_gives_each_channel_its_own_protocol():
 
 def test_a_path_with_an_at_sign_and_an_equals_sign_is_a_path(short, tmp_path):
     odd = tmp_path / "a=b@c.toml"
-    odd.write_text(open(short).read())
+    odd.write_text(Path(short).read_text())
     assert order.make(None, ons=(f"2={odd}@1mA",)).parts[0].protocol["id"] == "short"
 
 
@@ -93,10 +95,10 @@ def test_an_amplitude_above_the_protocols_limit_is_refused_with_what_passes():
 
 
 def test_an_amplitude_above_the_boards_rating_is_refused_with_limit_value_and_what_passes():
-    made = order.make(P, (), ("55mA",))
+    made = order.make("nmes_quadriceps_tka", (), ("36mA",))
     with pytest.raises(Refused) as error:
-        order.judge(made, INFO)
-    assert "Amplitude 55 mA is above the board's rating: the highest that passes is 50 mA." in error.value.message
+        order.judge(made, {**INFO, "limits": {"max_ua": 30_000, "full_scale_ua": 50_000}})
+    assert "Amplitude 36 mA is above the board's rating: the highest that passes is 30 mA." in error.value.message
 
 
 def test_the_boards_own_word_on_its_rating_wins():

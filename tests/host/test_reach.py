@@ -1,9 +1,10 @@
-"""`stop`, `status`, `clear-fault`, `watch`, `devices` on boards that nobody holds; which board is meant when none is named."""
+"""`stop`, `status`, `clear-fault`, `watch`, `devices` on boards that nobody holds; which board is meant."""
 
 import json
 import time
 
 import pytest
+from host.conftest import until
 from host.fake_board import FakeBoard
 from host.test_link import started
 from rheobase import discovery, halt
@@ -161,11 +162,8 @@ def test_watch_streams_an_idle_boards_telemetry(spawn, board):
 
 def test_watch_writes_to_a_file(spawn, board, tmp_path):
     process = spawn("watch", "-p", board.port, "--out", tmp_path / "lines")
-    end = time.monotonic() + 10
-    while (
-        time.monotonic() < end and not (tmp_path / "lines").exists() or not (tmp_path / "lines").read_text().count("\n")
-    ):
-        time.sleep(0.05)
+    lines = tmp_path / "lines"
+    until(lambda: lines.exists() and "\n" in lines.read_text())
     process.terminate()
     assert json.loads((tmp_path / "lines").read_text().splitlines()[0])["state"] == "idle"
 

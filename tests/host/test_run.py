@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from host.conftest import records
+from host.conftest import records, until
 from rheobase import control
 
 RUN_KEYS = {
@@ -25,13 +25,6 @@ def later(seconds, act):
     timer = threading.Timer(seconds, act)
     timer.start()
     return timer
-
-
-def until(condition, timeout_s=10):
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def test_a_session_ends_by_itself_and_its_data_are_the_contracts(rheo, run_words, tmp_path):
@@ -68,7 +61,7 @@ def test_log_dir_takes_the_record(rheo, run_words, tmp_path):
 def test_for_people_it_says_what_comes_out_before_and_what_came_out_after(rheo, run_words):
     answer = rheo(*run_words)
     assert answer.code == 0
-    assert "0 to 2 mA" in answer.err and "highest allowed 10 mA (the protocol's limit)" in answer.err
+    assert "0 to 2 mA" in answer.err and "highest allowed 6.25 mA (what the ramps can climb)" in answer.err
     assert "The session time is over." in answer.out and "200 pulses" in answer.out
 
 

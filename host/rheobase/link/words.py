@@ -23,7 +23,7 @@ LIMITS = {
     "limit_electrode": "the limit of this electrode",
     "limit_board": "the board's rating",
     "limit_duration": "the longest session of this mode",
-    "limit_slew": "what the ramps can climb in the device's steps",
+    "limit_slew": "what the ramps can climb",
 }
 
 _UNITS = (("_ua", 1000, "mA"), ("_ms", 1000, "s"), ("_us", 1, "µs"), ("_millihz", 1000, "Hz"))
