@@ -10,7 +10,7 @@ from rheobase.link.client import RpcError
 from rheobase.link.greeting import at_prompt, restart
 
 ACKNOWLEDGE_S = 0.3  # an unacknowledged stop is followed by Ctrl-C after this, times the client's scale
-BREAK_S = 2.0  # from Ctrl-C to the board's word that output is off
+BREAK_S = 1.0  # from Ctrl-C to the board's word that output is off: whoever stands at the interlock must hear soon
 OFF_WORDS = b"output off"  # what the firmware prints on its way to the REPL
 
 
@@ -63,7 +63,9 @@ def _break_off(client):
     client.raw = b""
     client.emergency()
     until = time.monotonic() + BREAK_S * client.scale
-    while not (at_prompt(client) or was_at_prompt) and time.monotonic() < until:
+    while not (at_prompt(client) or was_at_prompt):
+        if time.monotonic() > until:
+            return None
         client.wait(0.05)
     off = OFF_WORDS in client.tail()
     try:

@@ -1,13 +1,12 @@
 """The contract of the command line: envelope, exit codes, global options anywhere, help, and what is not imported."""
 
 import json
-import os
 import subprocess
 import sys
 
 import click
 import pytest
-from host.conftest import ROOT
+from host.calling import environment
 from host.fake_board import FakeBoard
 from rheobase import errors
 from rheobase.cli.main import VERBS, cli, main
@@ -166,10 +165,6 @@ def test_a_full_disk_under_any_file_is_exit_8(rheo):
     with FakeBoard() as board:
         answer = rheo("watch", "-p", board.port, "--out", "/nowhere/at/all", "--json")
     assert answer.code == 8 and "/nowhere/at/all" in answer.error["message"]
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": f"{ROOT / 'host'}{os.pathsep}{ROOT / 'firmware' / 'lib'}"}
 
 
 def test_a_reader_that_leaves_early_is_no_error():

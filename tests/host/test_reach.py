@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from host.conftest import until
+from host.calling import until
 from host.fake_board import FakeBoard
 from host.test_link import started
 from rheobase import discovery, halt
@@ -58,7 +58,6 @@ def test_a_stop_that_leaves_a_leg_high_is_not_confirmed(board):
 
 def test_nothing_claims_a_stop_when_the_board_says_nothing(board, monkeypatch):
     monkeypatch.setattr(halt, "BREAK_S", 0.2)
-    monkeypatch.setattr("rheobase.link.greeting.BOOT_S", 0.2)
     with started(board) as link:
         board.mute = True
         with pytest.raises(DeviceLost, match="open the interlock"):

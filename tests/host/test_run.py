@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from host.conftest import records, until
+from host.calling import records, until
 from rheobase import control
 
 RUN_KEYS = {
@@ -40,7 +40,7 @@ def test_a_session_ends_by_itself_and_its_data_are_the_contracts(rheo, run_words
 
 def test_the_record_tells_the_whole_session(rheo, run_words, tmp_path):
     data = rheo(*run_words, "--json", "--acknowledge", "density").json["data"]
-    [record] = records(tmp_path)
+    [record] = records()
     assert str(record.path) == data["log"] and record.state == "complete" and not record.missing()
     assert [line["kind"] for line in record.lines][:2] == ["open", "screening"]
     assert record.lines[-1]["kind"] == "close"
@@ -133,7 +133,7 @@ def test_a_boards_own_refusal_is_exit_5_and_the_record_is_closed(rheo, run_words
     board.server._hello = lambda p, n: {**original(p, n), "limits": {"max_ua": 50_000, "full_scale_ua": 50_000}}
     answer = rheo(*run_words, "--json")
     assert answer.code == 5 and "highest that passes is 1 mA" in answer.error["message"]
-    assert records(tmp_path)[0].state == "complete"
+    assert records()[0].state == "complete"
 
 
 def test_an_open_interlock_at_arming_is_the_boards_fault_and_nothing_comes_out(rheo, run_words, board):
@@ -153,7 +153,7 @@ def test_a_fault_in_the_session_is_exit_6_with_sentence_and_remedy_and_it_is_rec
     assert "interlock is open" in answer.error["message"] and "Close the interlock" in answer.error["hint"]
     data = answer.json["data"]
     assert data["stop_reason"] == "interlock_open" and 0 < data["pulses"]["1"] < 200
-    [record] = records(tmp_path)
+    [record] = records()
     assert record.first("fault")["fault"] == "interlock_open" and record.state == "complete"
 
 
@@ -163,7 +163,7 @@ def test_a_pulled_cable_is_exit_3_and_the_record_is_closed_as_host_lost(rheo, ru
     assert answer.code == 3 and answer.error["code"] == "lost"
     data = answer.json["data"]
     assert data["stop_reason"] == "host_lost" and data["truncated"] == {"1": None} and data["pulses"]["1"] > 0
-    [record] = records(tmp_path)
+    [record] = records()
     assert record.state == "complete" and record.first("close")["stop_reason"] == "host_lost"
 
 
@@ -184,7 +184,7 @@ def test_ctrl_c_and_its_kin_stop_first_and_exit_130(spawn, board, short, tmp_pat
     assert "Traceback" not in err
     assert board.session.state == "done" and board.session.stop_reason == "operator_interrupt"
     assert json.loads(out)["data"]["stop_reason"] == "operator_interrupt"
-    assert records(tmp_path)[0].first("close")["stop_reason"] == "operator_interrupt"
+    assert records()[0].first("close")["stop_reason"] == "operator_interrupt"
 
 
 def test_ctrl_c_on_a_board_that_does_not_acknowledge_sends_it_ctrl_c(spawn, board, short, tmp_path):
@@ -196,7 +196,7 @@ def test_ctrl_c_on_a_board_that_does_not_acknowledge_sends_it_ctrl_c(spawn, boar
     assert board.breaks == 1 and "Traceback" not in err
     data = json.loads(out)["data"]
     assert data["stop_reason"] == "host_break" and data["pulses"]["1"] > 0  # the last that was known
-    assert records(tmp_path)[0].state == "complete"
+    assert records()[0].state == "complete"
 
 
 def test_a_stop_that_nobody_confirms_says_open_the_interlock_and_is_exit_3(spawn, board, short):
@@ -223,7 +223,7 @@ def test_a_full_disk_stops_the_session_first_and_keeps_what_was_recorded(spawn, 
     assert process.returncode == 8, err
     assert json.loads(out)["errors"][0]["code"] == "record_full" and "Traceback" not in err
     assert board.session.state == "done" and board.session.stop_reason == "stop_command"
-    [record] = records(tmp_path)
+    [record] = records()
     assert record.of("telemetry") and not record.torn
 
 
@@ -236,7 +236,7 @@ def test_a_bug_of_ours_stops_the_board_and_closes_the_record(rheo, run_words, bo
     answer = rheo(*run_words, "--json")
     assert answer.code == 1 and answer.error["code"] == "bug"
     assert list((tmp_path / "cache").glob("crash-*.txt"))
-    assert board.session.state == "done" and records(tmp_path)[0].state == "complete"
+    assert board.session.state == "done" and records()[0].state == "complete"
 
 
 # -- the control socket ----------------------------------------------------------------------------------------
