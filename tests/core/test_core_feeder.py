@@ -1,0 +1,107 @@
+"""The feeder: the plan's words in order, never more than a lease of them, and what was played is counted."""
+
+from array import array
+from random import Random
+
+import pytest
+from core.draw import BASE, PROPERTY, play_out, train
+from hypothesis import given
+from hypothesis import strategies as st
+from rheocore import feeder, items
+from rheocore.feeder import Feeder
+from rheocore.plan import Plan
+
+SET_UA = 1_234
+
+
+def fresh(plan, first=0):
+    feed = Feeder(array("H", bytes(2 * (2 * feeder.SIZE + first))), first)
+    feed.begin(plan)
+    return feed
+
+
+def word_at(feed, k):
+    at = feed.first + 2 * (k % feeder.SIZE)
+    return feed.ring[at] | feed.ring[at + 1] << 16
+
+
+def drain(feed, rng, heard):
+    """Play the feeder dry, the DMA reading at random ahead of the machine; heard() sees the feeder after each pass."""
+    read = 0
+    words = []
+    while True:
+        unread = feed.fill()
+        heard(feed)
+        if not unread and feed.played == feed.made:
+            return words
+        now = rng.randint(0, unread)
+        words += [word_at(feed, k) for k in range(read, read + now)]
+        read += now
+        queued = min(rng.randint(0, 4), feed.read + now - feed.played) if feed.made > read else 0
+        assert feed.advance(read % feeder.SIZE, queued, SET_UA) == unread - now
+
+
+@PROPERTY
+@given(st.integers(0, 2**32 - 1))
+def test_the_dma_reads_exactly_the_plans_words_in_order_and_all_are_counted(seed):
+    rng = Random(seed)
+    cfg = train(rng)
+    duration_us = rng.randint(8, 3_000_000)
+    made = play_out(Plan(cfg, duration_us))
+    feed = fresh(Plan(cfg, duration_us), first=rng.randrange(256))
+    assert drain(feed, rng, lambda feed: None) == [word for _, word, _, _ in made]
+    assert feed.exhausted and feed.made == feed.read == feed.played == len(made)
+    assert feed.pulses == sum(pulse for *_, pulse in made)
+    assert feed.t_us == duration_us
+    assert feed.charge_pc == SET_UA * sum(word & 0x3FF for _, word, _, pulse in made if pulse)
+    assert feed.last_pulse == made[-1][3]
+
+
+@PROPERTY
+@given(st.integers(0, 2**32 - 1))
+def test_a_lease_is_never_longer_than_100_ms_nor_longer_than_the_ring(seed):
+    rng = Random(seed)
+    cfg = train(rng)
+
+    def within(feed):
+        ahead_us = sum(items.duration_us(word_at(feed, k)) for k in range(feed.read, feed.made))
+        assert ahead_us == feed.ahead_us <= feeder.LEASE_US
+        assert feed.made - feed.read <= feeder.SIZE - 5, "the words in the FIFO still need their costs in the ring"
+        assert feed.exhausted or ahead_us > feeder.LEASE_US - items.ITEM_MAX_US, "less than it could lend"
+
+    drain(fresh(Plan(cfg, 2_000_000)), rng, within)
+
+
+def test_the_densest_train_fits_the_ring():
+    feed = fresh(Plan(dict(BASE, period_us=2_500, width_us=1)))
+    assert feed.fill() <= 100_000 // 2_500 + 1 < feeder.SIZE
+
+
+def test_without_a_plan_there_is_nothing_to_play():
+    feed = fresh(None)
+    assert feed.exhausted and feed.fill() == 0
+
+
+def test_begin_forgets_what_was_before():
+    feed = fresh(Plan(BASE))
+    feed.fill()
+    feed.advance(5, 1, SET_UA)
+    feed.begin(Plan(BASE))
+    assert (feed.made, feed.read, feed.played, feed.pulses, feed.charge_pc, feed.t_us, feed.ahead_us) == (0,) * 7
+
+
+def test_a_word_that_waits_in_the_fifo_is_not_yet_played():
+    feed = fresh(Plan(BASE))
+    feed.fill()
+    feed.advance(4, 4, SET_UA)
+    assert (feed.read, feed.played, feed.pulses) == (4, 0, 0)
+    feed.advance(4, 1, SET_UA)
+    assert (feed.played, feed.pulses) == (3, 3)
+
+
+@pytest.mark.parametrize("ua", [0, 100_000])
+def test_charge_is_counted_at_the_set_point_of_the_pass(ua):
+    feed = fresh(Plan(BASE))
+    feed.fill()
+    feed.advance(3, 0, ua)
+    assert feed.charge_pc == 3 * BASE["width_us"] * ua
