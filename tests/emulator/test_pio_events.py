@@ -166,15 +166,55 @@ def test_a_disabled_machine_leaves_its_word_in_the_fifo():
     assert engine.peek(PIO + 0xC) & 0xF == 0
 
 
+def test_a_stall_ends_on_the_machines_own_tick_not_at_once():
+    """The divider runs on while a machine stalls: every edge lies on the same 1 us grid, whenever the word came."""
+    engine, edges = bare()
+    engine.poke(PIO + SET, 0xF | 0xF << 8)
+    t = 0
+    for step in (10_384, 4_000_008, 4_000_504, 3_999_992):
+        t += step
+        engine.run_to(t)
+        engine.poke(TXF, dev.item(100))
+    engine.run_to(t + 4_000_000)
+    assert len(edges) == 4 * 4
+    assert len({t_ns % 1000 for t_ns, _, _ in edges}) == 1
+
+
+def test_a_divider_restart_puts_stalled_machines_on_one_grid():
+    engine, edges = bare()
+    engine.poke(PIO + 0x34, 1 << 4)  # hold: every machine will stall at its `wait`
+    for n in range(3):
+        engine.run_to(10_000 + 1_304 * n)
+        engine.poke(TXF + 4 * n, dev.item(100))
+        engine.poke(PIO + SET, 1 << n | 1 << (8 + n))
+    engine.run_to(100_000)
+    engine.poke(PIO + SET, 7 << 8)
+    engine.run_to(200_456)
+    engine.poke(PIO + 0x30, 1 << 4)
+    engine.run_to(1_000_000)
+    assert len({t_ns for t_ns, gpio, high in edges if high and gpio in (2, 4, 6)}) == 1
+
+
 def test_a_forced_instruction_breaks_a_stall_and_keeps_the_place():
     engine, _ = bare()
     engine.poke(PIO + SET, 0xF | 0xF << 8)
     engine.run_to(100_000)
     engine.poke(SM + 0x10, 0xA042)  # nop, at `pull`
     assert engine.peek(SM + 0xC) == 1
+    engine.poke(PIO + 0x30, 0)
     engine.poke(SM + 0x10, 0x0000)  # jmp 0
+    assert engine.peek(SM + 0xC) == 0
     engine.run_to(110_000)
-    assert engine.peek(SM + 0xC) == 1  # went through the wait to `pull` again
-    engine.poke(SM + 0x10, 0x8080)  # pull noblock on an empty FIFO
-    engine.poke(PIO + 8 + CLR, 0)
-    assert engine.chip.pio[0].machines[0].y == engine.chip.pio[0].machines[0].y
+    assert engine.peek(SM + 0xC) == 1  # through the wait to `pull` again
+
+
+def test_a_forced_pull_noblock_empties_the_fifo_and_is_no_stall():
+    engine, _ = bare()
+    for n in range(3):
+        engine.poke(TXF, dev.item(n + 1))
+    engine.poke(PIO + 8, 0xFFFFFFFF)
+    for left in (2, 1, 0, 0):
+        engine.poke(SM + 0x10, 0x8080)
+        assert engine.peek(PIO + 0xC) & 0xF == left
+    assert engine.peek(PIO + 8) >> 24 & 1 == 0  # FDEBUG.TXSTALL
+    assert engine.peek(SM + 0xC) == 0

@@ -74,13 +74,13 @@ def test_the_filter_reaches_63_percent_after_tau():
 
 
 def test_hold_shows_the_end_of_leg_a_and_is_discharged_at_zero():
-    stage = OutputStage(BOARD, "ohms:1000")
+    stage = OutputStage(BOARD, "ohms:2000")
     entry = BOARD["channels"][1]
     stage.command(2, 0, 0.2)
     stage.channels[2].end_of_leg_a(100_000_000, 200_000)
     top = 4095
     assert stage.code(entry["mux_current"], 100_000_000) == round(10_000 / BOARD["sense_current_full_ua"] * top)
-    assert stage.code(entry["mux_voltage"], 100_000_000) == round(10_000 / BOARD["sense_voltage_full_mv"] * top)
+    assert stage.code(entry["mux_voltage"], 100_000_000) == round(20_000 / BOARD["sense_voltage_full_mv"] * top)
     assert stage.code(BOARD["channels"][0]["mux_current"], 100_000_000) == 0
     stage.command(2, 100_000_000, 0.0)
     assert stage.code(entry["mux_current"], 200_000_000) == 0
