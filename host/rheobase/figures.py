@@ -7,28 +7,11 @@ from math import sqrt
 
 from rheocore import config, limits
 from rheocore.compact import compact
-from rheocore.envelope import max_step_ua
 from rheocore.plan import Plan
 from rheocore.protocol import longest_name
 from rheocore.units import fmt_duration, scaled
 
 ADVISED_MAX_MS = 900_000  # the practice pages ask for 5 to 15 min of stimulation with needles
-
-
-def slew_max_ua(cfg, board):
-    """Largest amplitude (uA) that the shorter ramp can reach at the board's step: limits.judge's slew rule, solved."""
-    shorter_ms = min(cfg["ramp_up_ms"], cfg["ramp_down_ms"])
-    return ((shorter_ms + 1) * max_step_ua(board["full_scale_ua"]) - 1) // limits.PASS_MS
-
-
-def amplitude_limits(cfg, board):
-    """(name, uA) of the cap that binds, and every cap as {name: uA}. The ramps' own cap is called slew."""
-    caps = dict(limits.amplitude_caps_ua(cfg, board))
-    caps["slew"] = slew_max_ua(cfg, board)
-    binds = limits.amplitude_max_ua(cfg, board)
-    if caps["slew"] < binds[1]:
-        binds = ("slew", caps["slew"])
-    return binds, caps
 
 
 def count_pulses(cfg):
@@ -66,7 +49,7 @@ def derived(protocol, board):
     """
     cfg = compact(protocol, 0)
     shapes = config.shapes(cfg)
-    (_, max_ua), _ = amplitude_limits(cfg, board)
+    max_ua = limits.amplitude_max_ua(cfg, board)[1]
     pulses = count_pulses(cfg)
     worst_period_us, worst_width_us = worst_duty(cfg)
     out = {
@@ -100,10 +83,11 @@ def _notes(protocol, cfg):
 
 def limits_of(protocol, board):
     """{"amplitude_max_ua", "binds", "caps": {name: uA}, "duration_max_ms"} of a protocol on a board."""
-    (name, max_ua), caps = amplitude_limits(compact(protocol, 0), board)
+    cfg = compact(protocol, 0)
+    name, max_ua = limits.amplitude_max_ua(cfg, board)
     return {
         "amplitude_max_ua": max_ua,
         "binds": name,
-        "caps": caps,
+        "caps": dict(limits.amplitude_caps_ua(cfg, board)),
         "duration_max_ms": limits.DURATION_MAX_MS[longest_name(protocol)],
     }

@@ -5,6 +5,7 @@ import copy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rheobase import library
 from rheocore import config
 from rheocore.plan import Plan
 from rheocore.protocol import ProtocolError, compact, nearest, validate
@@ -281,3 +282,16 @@ def test_the_nearest_word_is_the_one_with_fewest_edits_or_none():
     assert nearest("freqency_hz", known) == "frequency_hz"
     assert nearest("Width_us", known) == "width_us"
     assert nearest("amplitude", known) is None
+
+
+def test_ramps_fit_into_a_shortened_session_and_only_there():
+    """Both are shortened alike, never below 0.5 s; the protocol's own length never changes them."""
+    preset = library.load("tens_conventional")
+    own = compact(preset, 1000)
+    for duration_ms, ramps_ms in ((10_000, (4000, 4000)), (8_000, (4000, 4000)), (2_000, (1000, 1000)), (1_000, (500, 500))):
+        cfg = compact(preset, 1000, duration_ms)
+        assert (cfg["ramp_up_ms"], cfg["ramp_down_ms"]) == ramps_ms
+    assert (own["ramp_up_ms"], own["ramp_down_ms"]) == (4000, 4000)
+    uneven = dict(preset, envelope={"ramp_up_s": 5, "ramp_down_s": 0.5})
+    cfg = compact(uneven, 1000, 2_000)
+    assert (cfg["ramp_up_ms"], cfg["ramp_down_ms"]) == (1500, 500)

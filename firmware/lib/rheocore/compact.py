@@ -26,7 +26,8 @@ class ProtocolError(Exception):
 def compact(protocol, amplitude_ua, duration_ms=None):
     """The channel configuration of a checked protocol: integers that config.check() passes.
 
-    amplitude_ua: target, 0..the protocol's max_ma. duration_ms: a shorter session (None: the protocol's own).
+    amplitude_ua: target, 0..the protocol's max_ma. duration_ms: a shorter session (None: the protocol's own); ramps
+    that do not fit into it are shortened alike, to 0.5 s each at least.
     Raises ProtocolError; code limit_preset or limit_duration where the protocol's own limit is exceeded.
     """
     train, envelope = protocol["train"], protocol["envelope"]
@@ -44,14 +45,20 @@ def compact(protocol, amplitude_ua, duration_ms=None):
         message = "{} mA is above the {} mA of {}".format(decimal(amplitude_ua, 1000), most, protocol["id"])
         raise ProtocolError("limits.max_ma", message, f"Use {most} mA or less.", "limit_preset")
     kind = train["kind"]
+    ramp_up_ms, ramp_down_ms = scaled(envelope["ramp_up_s"], 1000), scaled(envelope["ramp_down_s"], 1000)
+    if duration_ms < own_ms and "on_s" not in envelope and ramp_up_ms + ramp_down_ms > duration_ms:
+        both_ms = ramp_up_ms + ramp_down_ms
+        ramp_up_ms = max(config.RAMP_MIN_MS, ramp_up_ms * duration_ms // both_ms)
+        ramp_down_ms = max(config.RAMP_MIN_MS, duration_ms - ramp_up_ms)
+        ramp_up_ms = max(config.RAMP_MIN_MS, min(ramp_up_ms, duration_ms - ramp_down_ms))
     cfg = {
         "kind": kind,
         "mode": protocol["mode"],
         "electrode": protocol["electrode"],
         "bench": protocol["bench"],
         "gap_us": train["gap_us"],
-        "ramp_up_ms": scaled(envelope["ramp_up_s"], 1000),
-        "ramp_down_ms": scaled(envelope["ramp_down_s"], 1000),
+        "ramp_up_ms": ramp_up_ms,
+        "ramp_down_ms": ramp_down_ms,
         "duration_ms": duration_ms,
         "max_ua": max_ua,
         "amplitude_ua": amplitude_ua,

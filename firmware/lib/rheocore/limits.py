@@ -18,7 +18,9 @@ def amplitude_caps_ua(cfg, board):
         electrode = NEEDLE_MAX_UA
     else:
         electrode = SKIN_MAX_UA[cfg["mode"]]
-    return (("preset", cfg["max_ua"]), ("electrode", electrode), ("board", board["max_ua"]))
+    ramp_ms = min(cfg["ramp_up_ms"], cfg["ramp_down_ms"])
+    slew = ramp_ms * max_step_ua(board["full_scale_ua"]) // PASS_MS  # what the ramps can climb in the device's steps
+    return (("preset", cfg["max_ua"]), ("electrode", electrode), ("board", board["max_ua"]), ("slew", slew))
 
 
 def amplitude_max_ua(cfg, board):
@@ -43,8 +45,4 @@ def judge(cfg, board):
     longest = DURATION_MAX_MS["needle" if cfg["electrode"] == "needle" else cfg["mode"]]
     if cfg["duration_ms"] > longest:
         refusals.append(("limit_duration", "duration_ms", cfg["duration_ms"], longest))
-    least_ms = cfg["amplitude_ua"] * PASS_MS // max_step_ua(board["full_scale_ua"])
-    for field in ("ramp_up_ms", "ramp_down_ms"):
-        if cfg[field] < least_ms:
-            refusals.append(("limit_slew", field, cfg[field], least_ms))
     return refusals
