@@ -62,8 +62,8 @@ def _bounded(cfg, name, low, high):
 
 
 def period_us(millihz):
-    """Period of a rate in millihertz, in us: rounded half up, never accumulated."""
-    return (2_000_000_000 // millihz + 1) // 2
+    """Period of a rate in millihertz, in us: rounded half up, never accumulated. Fits a small integer throughout."""
+    return (1_000_000_000 + millihz // 2) // millihz
 
 
 def check(cfg):
