@@ -10,12 +10,12 @@ import micropython
 
 sys.path.insert(0, sys.argv[1])
 
-from array import array  # noqa: E402
+from array import array
 
-from configs import ALTERNATING, BASE, BURST, MODULATED, but  # noqa: E402
-from rheocore import feeder  # noqa: E402
-from rheocore.envelope import Envelope, slew  # noqa: E402
-from rheocore.plan import Plan  # noqa: E402
+from configs import ALTERNATING, BASE, BURST, MODULATED, but
+from rheocore import feeder
+from rheocore.envelope import Envelope, slew
+from rheocore.plan import Plan
 
 
 def make_items(plan):

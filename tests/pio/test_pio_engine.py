@@ -1,0 +1,75 @@
+"""The numbers that the engine knows of the programs are the programs' own: addresses, and instructions it executes.
+
+The engine (rheorp2/engine.py) runs on the board only; its constants are read from its text.
+"""
+
+import ast
+
+import pytest
+from pio.assembler import SOURCE, assemble
+from pio.player import BIPHASIC, PULL, SECOND_WAIT
+
+ENGINE = SOURCE.with_name("engine.py")
+GUARD = assemble()["guard"]
+
+
+def number(node):
+    """Value of a literal or of a shift of literals; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift):
+        return number(node.left) << number(node.right)
+    return None
+
+
+def constants():
+    """{name: value} of every `_NAME = const(literal)` of the engine."""
+    assigned = [node for node in ast.parse(ENGINE.read_text()).body if isinstance(node, ast.Assign)]
+    return {node.targets[0].id: number(node.value.args[0]) for node in assigned if isinstance(node.value, ast.Call)}
+
+
+CONSTANTS = constants()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("_PULL", PULL),
+        ("_PULSE", BIPHASIC.labels["pulse"]),
+        ("_HELD", SECOND_WAIT),
+        ("_EXEC_PULL", 0x8080),  # pull noblock, side 0
+        ("_EXEC_SIDE_A", 0xA042 | 1 << 11),  # mov y, y, side 1
+        ("_EXEC_SIDE_0", 0xA042),
+        ("_HOLD", 1 << (BIPHASIC.opcodes[0] & 7)),  # the flag that the program waits for
+    ],
+)
+def test_the_engine_knows_the_program(name, value):
+    assert CONSTANTS[name] == value
+
+
+def test_the_hold_flag_that_the_guard_sets_is_the_one_the_program_asks():
+    assert GUARD.opcodes[1] & 7 == BIPHASIC.opcodes[0] & 7 == BIPHASIC.opcodes[SECOND_WAIT] & 7
+
+
+def test_the_guard_lies_behind_the_biphasic_program_and_within_the_block():
+    at = CONSTANTS["_GUARD_AT"]
+    assert len(BIPHASIC.opcodes) <= at
+    assert at + len(GUARD.opcodes) <= 32
+
+
+def test_the_programs_relocate_by_their_jumps_alone():
+    """What makes `opcode + offset` right: only jumps (0 in the top bits) hold an address, and none runs over 31."""
+    for program in (BIPHASIC, GUARD):
+        for opcode in program.opcodes:
+            if opcode >> 13 == 0:
+                assert (opcode & 31) < len(program.opcodes)
+            else:
+                assert opcode >> 13 != 5 or opcode >> 5 & 7 != 5, "mov pc"
+                assert opcode >> 13 != 3 or opcode >> 5 & 7 != 5, "out pc"
+
+
+def test_the_counter_of_a_pulse_lies_between_pull_and_the_second_wait():
+    """What the engine's account of a cut pulse rests on: legs high only in between."""
+    high = [address for address, opcode in enumerate(BIPHASIC.opcodes) if opcode >> 11 & 3]
+    assert min(high) > PULL and max(high) < SECOND_WAIT
+    assert all(address > PULL for address in (BIPHASIC.labels["pulse"], BIPHASIC.labels["rest"]))
