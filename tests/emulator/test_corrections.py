@@ -50,13 +50,13 @@ def phases(image, event_pio):
     """Lengths of all phases A and B in ns."""
     board = booted(image, event_pio=event_pio)
     rawrepl.run(board, dev.PROGRAM)
-    script = f"feed(0, {dev.period_words(5_000, 100)!r} * 10)\ngo(1)\n" + dev.NAPS.format(ms=70, share=4)
+    script = f"feed(0, {dev.period_words(5_000, 100)!r} * 4)\ngo(1)\n" + dev.NAPS.format(ms=40, share=4)
     rawrepl.run(board, script)
     return [ns for p in trains(board.edges)[1].pulses for ns in (p.a_ns, p.b_ns)]
 
 
 def test_phases_are_exact_beside_a_sleeping_cpu_only_with_event_run_pio(stock_image):
-    assert in_child(phases, stock_image, True) == [100_000] * 20
+    assert in_child(phases, stock_image, True) == [100_000] * 8
     assert max(abs(ns - 100_000) for ns in in_child(phases, stock_image, False)) > 10_000
 
 

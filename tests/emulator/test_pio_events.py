@@ -218,3 +218,16 @@ def test_a_forced_pull_noblock_empties_the_fifo_and_is_no_stall():
         assert engine.peek(PIO + 0xC) & 0xF == left
     assert engine.peek(PIO + 8) >> 24 & 1 == 0  # FDEBUG.TXSTALL
     assert engine.peek(SM + 0xC) == 0
+
+
+@pytest.mark.parametrize(("join", "fits"), [(0, 4), (1 << 30, 8), (1 << 31, 0)])
+def test_changing_the_join_empties_and_resizes_the_fifos(join, fits):
+    engine, _ = bare()
+    shiftctrl = SM + 8
+    engine.poke(TXF, 1)
+    engine.poke(shiftctrl, 3 << 18 | 1 << 30)
+    assert engine.peek(PIO + 0xC) & 0xF == 0
+    engine.poke(shiftctrl, 3 << 18 | join)
+    for n in range(9):
+        engine.poke(TXF, n)
+    assert engine.peek(PIO + 0xC) & 0xF == fits

@@ -27,3 +27,4 @@ def test_the_wait_is_what_is_missing():
     throttle = Throttle(2.0, 0, 0)
     assert throttle.wait_s(0, 100_000_000) == pytest.approx(0.05)
     assert throttle.wait_s(60_000_000, 100_000_000) == 0.0
+    assert throttle.wait_s(60_000_000, 100_000_000, step_ns=30_000_000) == pytest.approx(0.005)

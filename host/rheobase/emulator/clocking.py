@@ -26,21 +26,22 @@ from rp2040py.peripherals.pio_registers import (
     WaitType,
 )
 from rp2040py.peripherals.state_machine import StateMachine
+from rp2040py.utils.fifo import FIFO
 
 FP_PER_NS = 32  # 256 / 8 ns
 SYNC_FP = 2 << 8  # input synchroniser
-_INSTR = 0x10  # SMx_INSTR, from SMx_CLKDIV
+_SHIFTCTRL, _INSTR = 0x08, 0x10  # from SMx_CLKDIV
 _PER_SM = 0x18
 _JMP, _PULL, _MOV, _SET = 0, 4, 5, 7  # top three bits of an opcode
 _ALWAYS, _X_DEC, _Y_DEC, _PIN, _OSRE = 0, 2, 4, 6, 7  # condition of a JMP
 
 
 class Machine(StateMachine):
-    """A state machine of the emulator with three differences to hardware mended.
+    """A state machine of the emulator with four differences to hardware mended.
 
     A disabled machine leaves a stall only when it is enabled again; an instruction written to SMx_INSTR breaks a
     stall and leaves the program counter where it was, unless it is a jump; `pull noblock` forced on an empty FIFO
-    is no stall.
+    is no stall; changing a FIFO's join empties and resizes both (that is how the SDK and `sm.init()` flush them).
     """
 
     def __init__(self, chip, pio, index):
@@ -75,12 +76,20 @@ class Machine(StateMachine):
     def write_uint32(self, offset, value):
         if offset == _INSTR:
             self.force(value & 0xFFFF)
-        else:
-            super().write_uint32(offset, value)
+            return
+        if offset == _SHIFTCTRL and (value ^ self.shift_ctrl) >> 30:
+            join_tx, join_rx = value >> 30 & 1, value >> 31 & 1
+            self.tx_fifo = FIFO(0 if join_rx else 8 if join_tx else 4)
+            self.rx_fifo = FIFO(0 if join_tx else 8 if join_rx else 4)
+            dma = self.rp2040.dma
+            (dma.clear_dreq if join_rx else dma.set_dreq)(self.dreq_tx)
+            dma.clear_dreq(self.dreq_rx)
+        super().write_uint32(offset, value)
 
     def reset(self):
         super().reset()
         self.forced_pc = None
+        self.tx_fifo, self.rx_fifo = FIFO(4), FIFO(4)
 
 
 class _Spin:

@@ -15,6 +15,7 @@ import tty
 from rheobase.emulator.throttle import Throttle
 
 SLICE_NS = 2_000_000  # simulated time between two looks at the pty
+STEP_NS = 1_000_000  # simulated time worth waking up for, unless the program has sent something
 WALL_SLICE_NS = 5_000_000
 WAIT_MAX_S = 0.02  # a signal is noticed within this
 INBOX_BYTES = 4096  # taken from the program ahead of the device
@@ -58,7 +59,7 @@ class PtyServer:
         board = self.board
         while not self.stopping:
             now = board.now_ns
-            wait_s = self._throttle.wait_s(time.monotonic_ns(), now)
+            wait_s = self._throttle.wait_s(time.monotonic_ns(), now, STEP_NS)
             self._look(min(wait_s, WAIT_MAX_S))
             allowed = self._throttle.allowed_ns(time.monotonic_ns(), now)
             if allowed > now:

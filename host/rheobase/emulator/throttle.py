@@ -22,6 +22,7 @@ class Throttle:
             self._wall_ns, self._simulated_ns = wall_ns, allowed
         return allowed
 
-    def wait_s(self, wall_ns, simulated_ns):
-        """Wall seconds until simulated time may move again; 0 if it may."""
-        return max(0.0, (simulated_ns - self.allowed_ns(wall_ns, simulated_ns)) / self.speed / 1e9)
+    def wait_s(self, wall_ns, simulated_ns, step_ns=0):
+        """Wall seconds until simulated time may move on by `step_ns`; 0 if it may."""
+        missing_ns = simulated_ns + step_ns - self.allowed_ns(wall_ns, simulated_ns)
+        return max(0.0, missing_ns / self.speed / 1e9)
