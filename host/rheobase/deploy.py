@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from rheobase import boards, discovery, mpremote
-from rheobase.errors import DeviceLost, HostError, Incompatible, RheoError
+from rheobase.errors import DeviceLost, HostError, Incompatible
 from rheobase.halt import halt
 from rheobase.image import firmware_files
 from rheobase.link import greeting
@@ -106,10 +106,12 @@ def deploy(port, note, dry_run=False, emulated=None):
         "from": before["firmware"]["hash"] if before else None,
         "to": digest,
     }
-    if not dry_run and (changed or stale):
-        note(f"Copying {len(changed)} files, {sum(len(wanted[n]) for n in changed) // 1000} kB.")
-        _copy(port, wanted, changed, stale)
-    _restart(port, emulated, digest if not dry_run else None)
+    if dry_run or not data["files"]:
+        discovery.try_port(port, emulated)  # out of the REPL, where looking left it
+        return data
+    note(f"Copying {len(changed)} files, {sum(len(wanted[n]) for n in changed) // 1000} kB.")
+    _copy(port, wanted, changed, stale)
+    _restart(port, emulated, digest)
     return data
 
 
@@ -149,16 +151,12 @@ def _restart(port, emulated, expected):
     mpremote.run(port, "reset")
     until = time.monotonic() + RESET_S * scale
     while True:
-        time.sleep(0.3)
+        time.sleep(0.3)  # a real port goes and comes back
         found = discovery.try_port(port, emulated)
-        if found.info or time.monotonic() > until:
+        if found.info or time.monotonic() > until or found.problem.code in ("no_firmware", "wire_mismatch"):
             break
-        if found.problem.code in ("no_firmware", "wire_mismatch"):
-            break
-    if expected is None:
-        return
     if not found.info:
-        raise HostError("not_started", f"The files are on the board, but it does not start: {found.problem.message}",
-                        "Unplug it, plug it in again; `rheo info` tells.")  # fmt: skip
+        message = f"The files are on the board, but it does not start: {found.problem.message}"
+        raise HostError("not_started", message, "Unplug it, plug it in again; `rheo info` tells.")
     if found.info["firmware"]["hash"] != expected:
-        raise RheoError("not_taken", "The board runs another firmware than the one copied.", "Deploy again.", 4)
+        raise Incompatible("not_taken", "The board runs another firmware than the one copied.", "Deploy again.")

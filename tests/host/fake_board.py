@@ -291,7 +291,9 @@ class FakeBoard:
                 os.write(self.master, BANNER + PROMPT)
             elif byte == 2:
                 os.write(self.master, b"\r\n" + BANNER + PROMPT)
-            elif byte in (10, 13):
+            elif byte == 10:
+                pass  # as MicroPython's
+            elif byte == 13:
                 os.write(self.master, b"\r\nTraceback:\r\nSyntaxError: invalid syntax\r\n" + PROMPT)
             else:
                 os.write(self.master, bytes([byte]))

@@ -62,6 +62,8 @@ class Client:
         ident = self._next_id
         self._next_id += 1
         line = frames.encode({"jsonrpc": "2.0", "id": ident, "method": method, "params": params or {}})
+        if method in messages.ALWAYS:
+            line = line[:-1] + b"\r\n"  # a REPL takes it as typed and answers with its prompt
         self._replies.clear()
         resent_damage = False
         for _ in range(tries):
