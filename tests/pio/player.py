@@ -26,6 +26,7 @@ SECOND_WAIT = BIPHASIC.labels["b"] + 1  # after phase B: where a hold that came 
 LEGS = 3
 HOLD_PIN = 1 << 4
 FOREVER = 1 << 40
+ITEM_TICKS_MAX = 21_000  # no word lasts longer: what does has lost its way
 
 
 def _copy(state, **changes):
@@ -134,11 +135,14 @@ def play(words, hold=(), refill=(), linger=3, hurry=True, program=BIPHASIC):
     legs_now = 0
     at_wait = False
     idle = 0
+    most = len(fifo) + len(refill) + 1  # items, and the wait for one more
+    events = [end for _, end in hold if end < FOREVER] + [tick for tick, _ in refill]
+    limit = ITEM_TICKS_MAX * most + max(events, default=0) + linger
     state = State(transmit_fifo=fifo)
     _drive(state, hold, refill)
     steps = emulation.emulate(
         program.opcodes,
-        stop_when=lambda opcode, state: False,
+        stop_when=lambda opcode, state: state.clock > limit,
         initial_state=state,
         shift_osr_right=program.shift_right,
         side_set_base=0,
@@ -157,6 +161,7 @@ def play(words, hold=(), refill=(), linger=3, hurry=True, program=BIPHASIC):
         if address == WAIT:
             if not at_wait:
                 starts.append(before.clock)
+                assert len(starts) <= most, "more items than words"
             at_wait = True
         elif at_wait:
             at_wait = False
@@ -177,6 +182,8 @@ def play(words, hold=(), refill=(), linger=3, hurry=True, program=BIPHASIC):
             object.__setattr__(after, "x_register", 1)
         if timed:
             _drive(after, hold, refill)
+    else:
+        raise AssertionError(f"still running at tick {limit}")
     trace.end = after.clock
     return trace
 
