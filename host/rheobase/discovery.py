@@ -11,6 +11,7 @@ from rheobase.errors import DeviceLost, HostError, RheoError
 
 VID, PID = 0x2E8A, 0x0005  # MicroPython on an RP2040
 EMU = "emu"
+PATIENCE_S = 1.0  # another rheo holds a port for less than this, unless it runs a session
 
 _STATES = {
     "busy": "busy",
@@ -169,7 +170,7 @@ def connect(option=None, note=None, vcd=None, load=None, check=True):
         if port == EMU:
             port = stack.enter_context(_emulator(note, vcd, load)).pty
             emulated = True
-        board = stack.enter_context(open_board(port, emulated))
+        board = stack.enter_context(open_board(port, emulated, patience_s=PATIENCE_S))
         if check:
             difference = firmware_difference(board.info)
             if difference:

@@ -98,7 +98,7 @@ def _at(port):
         return Held(client)
     from rheobase.link.greeting import open_board
 
-    return Free(open_board(port))
+    return Free(open_board(port, patience_s=discovery.PATIENCE_S))
 
 
 def _only():
@@ -131,25 +131,16 @@ def stop(option):
     Raises DeviceLost if there is no board at all.
     """
     refuse_emu(option)
-    tasks = {}
-    if option:
-        tasks[option] = None
-    else:
-        named = discovery.configured_port(None)
-        if named and named != discovery.EMU:
-            tasks[os.path.realpath(named)] = named
-        for path in control.socket_paths():
-            tasks[path] = path
-        for port, _, _ in discovery.candidates():
-            tasks[os.path.realpath(port)] = port
+    ports = [option] if option else _all_ports()
+    tasks = [(_stop_port, port) for port in ports]
+    if not option:  # runs whose port is no candidate: a serial port of another maker, named with -p
+        known = {control.socket_path(port) for port in ports}
+        tasks += [(_stop_socket, path) for path in control.socket_paths() if path not in known]
     results = {}
     threads = []
-    for task in tasks:
-        is_socket = not option and isinstance(task, os.PathLike)
-        work = _stop_socket if is_socket else _stop_port
-        thread = threading.Thread(target=_guarded, args=(work, task, results, not option), daemon=True)
-        thread.start()
-        threads.append(thread)
+    for work, where in tasks:
+        threads.append(threading.Thread(target=_guarded, args=(work, where, results), daemon=True))
+        threads[-1].start()
     for thread in threads:
         thread.join()
     if not results:
@@ -157,16 +148,22 @@ def stop(option):
     return sorted(results.items())
 
 
-def _guarded(work, task, results, among_all):
+def _all_ports():
+    """Ports of every board that could be there, the one that is named in the settings included."""
+    ports = {os.path.realpath(port): port for port, _, _ in discovery.candidates()}
+    named = discovery.configured_port()
+    if named and named != discovery.EMU:
+        ports.setdefault(os.path.realpath(named), named)
+    return list(ports.values())
+
+
+def _guarded(work, where, results):
     try:
-        found = work(task)
+        found = work(where)
         if found is not None:
-            port, reply = found
-            results[port] = reply
+            results[found[0]] = found[1]
     except RheoError as error:
-        if among_all and error.code == "busy" and control.connect(control.socket_path(task)) is not None:
-            return  # its run was asked by its own socket
-        results[str(task)] = error
+        results[str(where)] = error
 
 
 def _stop_socket(path):
@@ -184,11 +181,12 @@ def _stop_port(port):
     from rheobase.link.greeting import EMULATED_SCALE, is_emulated
     from rheobase.link.transport import SerialTransport
 
-    found = _stop_socket(control.socket_path(port))
-    if found is not None:
-        return port, found[1]
+    with contextlib.suppress(DeviceLost):  # a run that has just ended, or that hangs: its port tells
+        found = _stop_socket(control.socket_path(port))
+        if found is not None:
+            return port, found[1]
     try:
-        transport = SerialTransport(port)
+        transport = SerialTransport(port, discovery.PATIENCE_S)
     except DeviceLost as error:
         if error.code == "busy":
             raise DeviceLost("busy", error.message + " Stop not confirmed: open the interlock.", error.hint) from None

@@ -1,12 +1,13 @@
 """The host's side of the wire, against the firmware's own server behind a pty: damage, silence, strangers, hang-ups."""
 
 import os
+import threading
 import time
 
 import pytest
 from rheobase.errors import DeviceFault, DeviceLost, Incompatible, Refused, UsageError
 from rheobase.link.client import Client, RpcError
-from rheobase.link.greeting import open_board
+from rheobase.link.greeting import at_prompt, open_board
 from rheobase.link.transport import SerialTransport
 from rheobase.link.words import refusal, to_error
 from rheocore import frames, messages
@@ -153,6 +154,18 @@ def test_a_board_left_at_its_repl_is_restarted_and_greeted():
         assert board.breaks == 0  # nobody sent Ctrl-C
 
 
+@pytest.mark.parametrize(
+    "end", [b">>> ", b"raw REPL; CTRL-B to exit\r\n>", b"\x04Traceback\r\nKeyboardInterrupt: \r\n\x04>"]
+)
+def test_every_prompt_of_a_repl_is_known(end):
+    class Silent:
+        port = "x"
+
+    client = Client(Silent())
+    client._buffer = b"something\r\n" + end
+    assert at_prompt(client)
+
+
 def test_discovery_leaves_a_board_at_its_repl_alone():
     from host.fake_board import FakeBoard
 
@@ -182,6 +195,12 @@ def test_a_busy_port_names_who_holds_it(board):
         SerialTransport(board.port)
     assert error.value.code == "busy" and error.value.exit_code == 3
     assert str(os.getpid()) in error.value.message
+
+
+def test_a_port_that_is_held_for_a_moment_is_waited_for(board):
+    link = opened(board)
+    threading.Timer(0.3, link.close).start()
+    open_board(board.port, emulated=False, patience_s=2.0).close()
 
 
 def test_a_port_that_is_not_there_and_one_that_is_no_port(tmp_path):

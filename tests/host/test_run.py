@@ -259,6 +259,20 @@ def test_stop_reaches_a_board_that_run_holds(rheo, running, board):
     assert board.breaks == 0
 
 
+def test_two_stops_at_once_both_hear_that_it_is_off(spawn, running, board):
+    stops = [spawn("stop", "--json", "-p", board.port) for _ in range(2)]
+    for process in stops:
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 0, out + err
+    running.communicate(timeout=10)
+    assert board.breaks == 0 and board.session.stop_reason == "stop_command"
+
+
+def test_stop_finds_a_run_on_a_port_that_no_search_finds(rheo, running, board):
+    answer = rheo("stop", "--json")  # the fake is neither on USB nor registered
+    assert [b["port"] for b in answer.json["data"]["boards"]] == [board.port]
+
+
 def test_status_pause_resume_reach_it_too(rheo, running, board):
     status = rheo("status", "--json").json["data"]
     assert status["state"] == "run" and set(status["channels"]["1"]) == {"set_ua", "meas_ua", "ohms", "pulses"}

@@ -68,14 +68,15 @@ def is_emulated(port):
     return register.lookup(port) is not None
 
 
-def open_board(port, emulated=None, boot=True):
+def open_board(port, emulated=None, boot=True, patience_s=0.0):
     """Open `port` and shake hands; returns a Board. The caller closes it.
 
-    boot: soft-reset a board found at the REPL, so that its firmware starts. Raises DeviceLost (no port, busy, silent,
+    boot: soft-reset a board found at the REPL, so that its firmware starts. patience_s: wait so long for a busy port
+    (another `rheo status` holds it for a moment). Raises DeviceLost (no port, busy, silent,
     `at_repl` when boot is false) and Incompatible (no firmware of ours, another wire version).
     """
     emulated = is_emulated(port) if emulated is None else emulated
-    client = Client(SerialTransport(port), EMULATED_SCALE if emulated else 1.0)
+    client = Client(SerialTransport(port, patience_s), EMULATED_SCALE if emulated else 1.0)
     try:
         info = _greet(client, boot)
     except BaseException:
@@ -105,9 +106,8 @@ def hello(client, timeout_s=HELLO_S, tries=2):
 
 
 def at_prompt(client):
-    """True if the last thing the board sent is a REPL's prompt."""
-    tail = client.tail().rstrip(b" ")
-    return tail.endswith(b">>>") or tail.endswith(b"CTRL-B to exit\r\n>")
+    """True if the last thing the board sent is a REPL's prompt, the raw one's included."""
+    return client.tail().rstrip(b" ").endswith((b">>>", b"CTRL-B to exit\r\n>", b"\x04>"))
 
 
 def restart(client, timeout_s=BOOT_S):

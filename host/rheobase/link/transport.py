@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 
 from rheobase.errors import DeviceLost
 
@@ -12,18 +13,23 @@ WRITE_TIMEOUT_S = 2.0
 class SerialTransport:
     """An open, locked serial port or pty.
 
-    port: path of the device. Raises DeviceLost: `no_port` (it is not there), `busy` (another process holds it),
+    port: path of the device. patience_s: wait so long for a busy one. Raises DeviceLost: `no_port` (it is not there), `busy` (another process holds it),
     `no_access` (rights). read() and write() raise DeviceLost `lost` once the board has gone.
     """
 
-    def __init__(self, port):
+    def __init__(self, port, patience_s=0.0):
         import serial
 
         self.port = port
-        try:
-            self._serial = serial.Serial(port, BAUD, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
-        except (serial.SerialException, OSError, ValueError) as error:
-            raise _cannot_open(port, error) from None
+        until = time.monotonic() + patience_s
+        while True:
+            try:
+                self._serial = serial.Serial(port, BAUD, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
+                break
+            except (serial.SerialException, OSError, ValueError) as error:
+                if not _is_locked(error) or time.monotonic() >= until:
+                    raise _cannot_open(port, error) from None
+            time.sleep(0.02)
         self._broken = (serial.SerialException, OSError, TypeError)  # TypeError: pyserial, closed in the middle
 
     def fileno(self):
@@ -57,10 +63,14 @@ class SerialTransport:
         return DeviceLost("lost", f"The board on {self.port} has gone.", "Check the cable, then `rheo devices`.")
 
 
+def _is_locked(error):
+    return "lock" in str(error).lower()
+
+
 def _cannot_open(port, error):
     if not os.path.exists(port):
         return DeviceLost("no_port", f"There is no port {port}.", "`rheo devices` lists the boards.")
-    if "lock" in str(error).lower():
+    if _is_locked(error):
         from rheobase.link.busy import holder
 
         who = holder(port)
