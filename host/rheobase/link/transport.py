@@ -13,8 +13,9 @@ WRITE_TIMEOUT_S = 2.0
 class SerialTransport:
     """An open, locked serial port or pty.
 
-    port: path of the device. patience_s: wait so long for a busy one. Raises DeviceLost: `no_port` (it is not there), `busy` (another process holds it),
-    `no_access` (rights). read() and write() raise DeviceLost `lost` once the board has gone.
+    port: path of the device. patience_s: wait so long for a busy one. Raises DeviceLost: `no_port` (it is not there),
+    `busy` (another process holds it), `no_access` (rights). read() and write() raise DeviceLost `lost` once the board
+    has gone.
     """
 
     def __init__(self, port, patience_s=0.0):
