@@ -39,7 +39,7 @@ class FakeOutput:
         self.armed = tuple(numbers)
         return self.arm_fault
 
-    def start(self, pairs):
+    def start(self, pairs, cutoff_ms):
         for n, feeder in pairs:
             assert n in self.armed, f"channel {n} was not armed"
             feeder.fill()
@@ -92,7 +92,7 @@ class FakeOutput:
 class FakeBoard:
     """A thread that is a board. Knobs may be turned while it runs:
 
-    mute: answers nothing. damage, drop: so many of the next answers arrive damaged, or not at all. deaf_to: methods
+    mute: answers nothing. no_telemetry: sends none. damage, drop: so many of the next answers arrive damaged, or not at all. deaf_to: methods
     that are read but not answered. firmware: False: a REPL without our firmware. at_repl: starts at the prompt.
     """
 
@@ -102,7 +102,7 @@ class FakeBoard:
         self.firmware = firmware
         self.extra_info = info or {}
         self.wire = wire
-        self.mute = False
+        self.mute = self.no_telemetry = False
         self.damage = self.drop = 0
         self.deaf_to = set()
         self.seen = []  # methods executed, in order
@@ -267,7 +267,7 @@ class FakeBoard:
             return
         self.busy = busy
         self.next_tel_ms = now + (messages.TELEMETRY_MS if busy else 1000)
-        if not server.greeted or not (busy or time.monotonic() - self.watched_s < 3):
+        if self.no_telemetry or not server.greeted or not (busy or time.monotonic() - self.watched_s < 3):
             return
         channels = []
         for n, channel in session.channels.items():

@@ -5,9 +5,10 @@ import threading
 import time
 
 import pytest
+from host.fake_board import FakeBoard
 from rheobase.errors import DeviceFault, DeviceLost, Incompatible, Refused, UsageError
-from rheobase.link.client import Client, RpcError
-from rheobase.link.greeting import at_prompt, open_board
+from rheobase.link.client import LINE_MAX, Client, RpcError
+from rheobase.link.greeting import at_prompt, hello, open_board
 from rheobase.link.transport import SerialTransport
 from rheobase.link.words import refusal, to_error
 from rheocore import frames, messages
@@ -41,7 +42,7 @@ def test_a_damaged_answer_is_asked_for_again_and_nothing_runs_twice(board):
     with opened(board) as link:
         link.call("configure", {"channels": {"1": CONFIG}})
         board.damage = 1
-        token = link.call("arm")["token"]
+        token = link.call("arm", tries=1)["token"]  # at once: not after the time limit
     assert board.tokens == 1 and token == board.session.token
     assert board.seen.count("arm") == 2  # asked twice, executed once
 
@@ -65,7 +66,7 @@ def test_a_damaged_request_is_sent_again(board):
             write(data)
 
         link.client.transport.write = spoil
-        assert link.call("status")["state"] == "idle"
+        assert link.call("status", tries=1)["state"] == "idle"
     assert board.server.bad["bad_crc"] == 1
 
 
@@ -79,23 +80,33 @@ def test_garbage_on_the_line_is_passed_over(board, noise):
         assert link.call("status", timeout_s=0.3)["state"] == "idle"
 
 
+class Bytes:
+    """A transport that delivers what it is given, piece by piece."""
+
+    port = "bytes"
+
+    def __init__(self, pieces):
+        self.pieces = list(pieces)
+
+    def read(self):
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+EVENT = frames.encode({"jsonrpc": "2.0", "method": "event", "params": [1, 2, "state", "run"]})
+
+
 def test_a_frame_in_pieces_is_put_together():
-    read_fd, write_fd = os.pipe()
+    client = Client(Bytes(EVENT[i : i + 1] for i in range(len(EVENT))))
+    while client.receive():
+        pass
+    assert client.events.pop()["detail"] == "run" and not client.damaged
 
-    class Pipe:
-        port = "pipe"
-        fileno = staticmethod(lambda: read_fd)
-        read = staticmethod(lambda: os.read(read_fd, 4096))
-        write = staticmethod(lambda data: None)
 
-    client = Client(Pipe())
-    line = frames.encode({"jsonrpc": "2.0", "method": "event", "params": [1, 2, "state", "run"]})
-    for byte in line:
-        os.write(write_fd, bytes([byte]))
-        client.receive()
+def test_endless_noise_without_a_newline_takes_no_memory_and_ends_with_the_next_line():
+    client = Client(Bytes([b"\xaa" * 4096] * 100 + [b"\n", EVENT]))
+    while client.receive():
+        assert len(client._buffer) <= LINE_MAX and len(client.raw) <= 400
     assert client.events.pop()["detail"] == "run"
-    os.close(read_fd)
-    os.close(write_fd)
 
 
 def test_telemetry_of_the_wrong_shape_is_counted_and_dropped(board):
@@ -130,8 +141,10 @@ def test_a_pulled_cable_in_the_middle_of_a_frame_is_a_lost_board(board):
     assert lost.value.code == "lost" and lost.value.exit_code == 3
 
 
-def test_keep_alive_holds_a_session_that_asks_nothing_for_1500_ms(board):
+@pytest.mark.parametrize("silent", [False, True], ids=["telemetry", "no telemetry"])
+def test_keep_alive_holds_a_session_that_asks_nothing_for_1500_ms(board, silent):
     with started(board) as link:
+        board.no_telemetry = silent
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
             link.client.wait(0.1)
@@ -147,8 +160,6 @@ def test_without_keep_alive_the_board_ends_the_session_itself(board):
 
 
 def test_a_board_left_at_its_repl_is_restarted_and_greeted():
-    from host.fake_board import FakeBoard
-
     with FakeBoard(at_repl=True) as board, opened(board) as link:
         assert link.info["state"] == "idle"
         assert board.breaks == 0  # nobody sent Ctrl-C
@@ -166,9 +177,17 @@ def test_every_prompt_of_a_repl_is_known(end):
     assert at_prompt(client)
 
 
-def test_discovery_leaves_a_board_at_its_repl_alone():
-    from host.fake_board import FakeBoard
+def test_a_repl_is_known_by_its_prompt_at_once_and_not_by_its_silence():
+    with FakeBoard(at_repl=True) as board:
+        client = Client(SerialTransport(board.port))
+        begin = time.monotonic()
+        with pytest.raises(DeviceLost):
+            hello(client, timeout_s=20, tries=1)
+        assert time.monotonic() - begin < 10 and at_prompt(client)
+        client.close()
 
+
+def test_discovery_leaves_a_board_at_its_repl_alone():
     with FakeBoard(at_repl=True) as board:
         with pytest.raises(DeviceLost) as error:
             open_board(board.port, emulated=False, boot=False)
@@ -176,16 +195,12 @@ def test_discovery_leaves_a_board_at_its_repl_alone():
 
 
 def test_a_micropython_without_our_firmware_is_told_apart():
-    from host.fake_board import FakeBoard
-
     with FakeBoard(firmware=False) as board, pytest.raises(Incompatible) as error:
         opened(board)
     assert error.value.exit_code == 4 and "deploy" in error.value.hint
 
 
 def test_another_wire_version_is_incompatible():
-    from host.fake_board import FakeBoard
-
     with FakeBoard(wire=messages.WIRE + 1) as board, pytest.raises(Incompatible, match="wire version 2"):
         opened(board)
 

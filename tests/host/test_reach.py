@@ -1,6 +1,7 @@
 """`stop`, `status`, `clear-fault`, `watch`, `devices` on boards that nobody holds; which board is meant."""
 
 import json
+import signal
 import time
 
 import pytest
@@ -157,6 +158,15 @@ def test_watch_streams_an_idle_boards_telemetry(spawn, board):
     lines = [json.loads(process.stdout.readline()) for _ in range(3)]
     assert [line["state"] for line in lines] == ["idle"] * 3
     process.terminate()
+
+
+def test_watch_ends_at_ctrl_c_with_130_and_whole_lines_only(spawn, board):
+    process = spawn("watch", "-p", board.port, "--json")
+    json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130 and "Traceback" not in err
+    assert all(json.loads(line)["state"] == "idle" for line in out.splitlines())
 
 
 def test_watch_writes_to_a_file(spawn, board, tmp_path):

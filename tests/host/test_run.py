@@ -297,6 +297,7 @@ def test_watch_streams_the_runs_telemetry_as_json_lines(spawn, rheo, running, tm
 def test_a_second_run_on_the_same_board_is_told_who_holds_it(rheo, running, board, short):
     answer = rheo("run", short, "--amplitude", "1mA", "--yes", "--reason", "x", "--json", "-p", board.port)
     assert answer.code == 3 and answer.error["code"] == "busy" and str(running.pid) in answer.error["message"]
+    assert "rheo run" in answer.error["message"] and "stop" in answer.error["hint"]
 
 
 def test_rubbish_on_the_control_socket_does_not_disturb_the_run(rheo, running, board):

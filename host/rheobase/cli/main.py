@@ -142,8 +142,9 @@ def _call(app, args):
 
 
 def _finish(app, errors, exit_code):
-    if app.json and not (app.streaming and not errors):
-        if app.command or errors:
+    if app.json:
+        ended_stream = app.streaming and (not errors or exit_code == EXIT_INTERRUPT)  # its lines were the answer
+        if not ended_stream and (app.command or errors):
             print(json.dumps(app.envelope(exit_code, errors)))
     else:
         for error in errors:

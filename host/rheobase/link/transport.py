@@ -75,9 +75,10 @@ def _cannot_open(port, error):
         from rheobase.link.busy import holder
 
         who = holder(port)
-        return DeviceLost(
-            "busy", f"{port} is in use" + (f" by {who}." if who else "."), "Close that program, or use another port."
-        )
+        hint = "Close that program, or use another port."
+        if who and who.startswith("rheo run"):
+            hint = "`rheo status`, `pause`, `resume` and `stop` reach that session."
+        return DeviceLost("busy", f"{port} is in use" + (f" by {who}." if who else "."), hint)
     if not os.access(port, os.R_OK | os.W_OK):
         return DeviceLost("no_access", f"You may not open {port}.", "Join the group that owns it (often `dialout`).")
     return DeviceLost("no_port", f"{port} cannot be opened as a serial port.", "`rheo devices` lists the boards.")
