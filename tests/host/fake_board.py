@@ -92,8 +92,9 @@ class FakeOutput:
 class FakeBoard:
     """A thread that is a board. Knobs may be turned while it runs:
 
-    mute: answers nothing. no_telemetry: sends none. damage, drop: so many of the next answers arrive damaged, or not at all. deaf_to: methods
-    that are read but not answered. firmware: False: a REPL without our firmware. at_repl: starts at the prompt.
+    mute: answers nothing. no_telemetry: sends none. damage, drop: so many of the next answers arrive damaged, or not
+    at all. deaf_to: methods that are read but not answered. firmware: False: a REPL without our firmware. at_repl:
+    starts at the prompt. wire: another wire version.
     """
 
     def __init__(self, *, speed=5.0, serial="FAKE0001", firmware=True, at_repl=False, info=None, wire=None):

@@ -47,7 +47,7 @@ def test_an_unacknowledged_stop_is_followed_by_ctrl_c_after_300_ms_and_proved(bo
         reply = stop_board(link.client)
         waited = time.monotonic() - begin
     assert reply == {"state": "idle", "confirmed": True, "broken": True} and board.breaks == 1
-    assert halt.ACKNOWLEDGE_S <= waited < halt.ACKNOWLEDGE_S + 1.5
+    assert 0.3 <= waited < 2.0
 
 
 def test_a_stop_that_leaves_a_leg_high_is_not_confirmed(board):
