@@ -79,6 +79,24 @@ def test_items_add_up_to_the_duration_exactly(cfg, duration_us):
         elapsed += dur_us
 
 
+@pytest.mark.parametrize("beyond_us", range(-9, 10))
+@pytest.mark.parametrize("period_us", [10_000, 16_000, 31_999, 66_667])
+def test_a_duration_within_a_few_us_of_whole_periods_is_still_exact(period_us, beyond_us):
+    """A rest shorter than 8 us has no encoding: the item before it takes it over."""
+    made = play_out(Plan(dict(BASE, period_us=period_us), 5 * period_us + beyond_us))
+    assert sum(dur_us for _, _, dur_us, _ in made) == 5 * period_us + beyond_us
+    assert starts(made) == [k * period_us for k in range(5)]
+
+
+@pytest.mark.parametrize("beyond_us", range(-9, 10))
+@pytest.mark.parametrize("items_long", [1, 2, 3])
+def test_a_period_within_a_few_us_of_whole_items_is_still_exact(items_long, beyond_us):
+    period_us = items_long * items.ITEM_MAX_US + beyond_us
+    made = play_out(Plan(dict(BASE, period_us=period_us), 4 * period_us))
+    assert starts(made) == [k * period_us for k in range(4)]
+    assert all(0 <= word < 1 << 32 and items.duration_us(word) == dur_us for _, word, dur_us, _ in made)
+
+
 @pytest.mark.parametrize("duration_us", range(8))
 def test_less_than_the_shortest_item_makes_none(duration_us):
     """The one way in which the sum may miss the duration: by less than 8 us."""
