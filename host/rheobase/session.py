@@ -107,10 +107,11 @@ class Session:
     def _begin(self):
         """Nothing leaves the pins before the last line of this."""
         self.board.call("configure", {"channels": self.order.configs})
+        self.client.telemetry.clear()  # of what was configured before
         params = {"bench": 1} if all(part.cfg["bench"] for part in self.order.parts) else {}
         self.client.token = self.board.call("arm", params, timeout_s=3.0)["token"]
         self._check_wanted_stop()
-        self._drain()  # what is left of an earlier session must not end this one
+        self._drain()  # an earlier session's end must not be taken for this one's
         if not self._ended:
             self._started = True
             self.board.call("start", {"token": self.client.token})
@@ -209,6 +210,8 @@ class Session:
                 self._ended = True
         while self.client.telemetry:
             item = self.client.telemetry.popleft()
+            if len(item["channels"]) != len(self.order.channels):
+                continue  # of another configuration
             self.last = item
             self._record.telemetry([item[name] for name in messages.TELEMETRY], self.order.channels)
             channels = self.client.rows(item, self.order.channels)

@@ -1,13 +1,15 @@
 """`rheo run` from its first word to its record, on the fake board: every way a session can end, and its exit code."""
 
+import contextlib
 import json
 import signal
 import threading
-import time
 
 import pytest
 from host.calling import records, until
+from host.test_link import started
 from rheobase import control
+from rheocore import frames
 
 RUN_KEYS = {
     "session_id", "protocol", "board", "firmware", "stop_reason", "duration_s", "pulses", "truncated", "charge_uc",
@@ -124,6 +126,28 @@ def test_a_board_in_fault_is_not_run_on(rheo, run_words, board):
     board.session.trip("interlock_open", 0)
     answer = rheo(*run_words, "--json")
     assert answer.code == 6 and answer.error["code"] == "interlock_open" and "clear the fault" in answer.error["hint"]
+    assert records() == []
+
+
+def test_a_board_that_another_host_left_armed_is_not_taken_over(rheo, run_words, board):
+    with started(board) as link:
+        link.call("pause")
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 3 and answer.error["code"] == "in_session" and "rheo stop" in answer.error["hint"]
+
+
+def test_what_an_earlier_session_still_says_does_not_end_this_one(rheo, run_words, board):
+    configure = board.server._configure
+
+    def late(params, now_ms):
+        for channels in ([], [[0, None, None, 5, 5]], [[0, None, None, 5, 5]] * 3):
+            params_of_old = [7, 0, "done", 0, True, None, channels]
+            board.say(frames.encode({"jsonrpc": "2.0", "method": "tel", "params": params_of_old}))
+        board.say(frames.encode({"jsonrpc": "2.0", "method": "event", "params": [99, 0, "end", "time_over"]}))
+        return configure(params, now_ms)
+
+    board.server._configure = late
+    assert rheo(*run_words, "--json").json["data"]["pulses"] == {"1": 200}
 
 
 def test_a_boards_own_refusal_is_exit_5_and_the_record_is_closed(rheo, run_words, board, tmp_path):
@@ -308,7 +332,12 @@ def test_rubbish_on_the_control_socket_does_not_disturb_the_run(rheo, running, b
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
             client.send(rubbish)
-    time.sleep(0.2)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        client.connect(str(path))
+        client.send(b"x" * 10_000)  # no newline: no request will ever come of it
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(100) == b""
     assert rheo("status", "--json").json["data"]["state"] == "run"
 
 
