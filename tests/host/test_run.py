@@ -100,6 +100,12 @@ def test_an_order_that_cannot_be_played_never_reaches_configure(rheo, board, sho
     assert "configure" not in board.seen
 
 
+def test_a_vcd_that_cannot_be_written_is_found_before_a_board_is_started(rheo, short, monkeypatch):
+    monkeypatch.setattr("rheobase.discovery.connect", lambda *_, **__: pytest.fail("a board was started"))
+    answer = rheo("run", short, "--amplitude", "2mA", "--yes", "--json", "--port", "emu", "--vcd", "/nowhere/x.vcd")
+    assert answer.code == 8 and answer.error["code"] == "not_writable" and "/nowhere/x.vcd" in answer.error["message"]
+
+
 def test_json_without_yes_is_a_usage_error(rheo, board, short):
     answer = rheo("run", short, "--amplitude", "2mA", "--json", "-p", board.port)
     assert answer.code == 2 and answer.error["code"] == "yes_missing"

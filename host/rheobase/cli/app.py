@@ -6,9 +6,12 @@ envelope. Answers go to stdout, everything else to stderr.
 
 import contextlib
 import json
+import os
 import sys
 
 import click
+
+from rheobase.errors import HostError
 
 SCHEMA = 1  # version of the JSON envelope
 
@@ -73,6 +76,18 @@ class App:
 
 
 pass_app = click.make_pass_decorator(App)
+
+
+def output_file(path, option):
+    """Absolute path of a file that can be written, made if it is not there. None stays None. Raises HostError."""
+    if path is None:
+        return None
+    path = os.path.abspath(path)
+    try:
+        with open(path, "ab"):
+            return path
+    except OSError as error:
+        raise HostError("not_writable", f"{option}: {path} cannot be written: {error.strerror}.", None) from None
 
 
 class GlobalOption(click.Option):

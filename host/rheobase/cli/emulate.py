@@ -2,7 +2,7 @@
 
 import click
 
-from rheobase.cli.app import pass_app
+from rheobase.cli.app import output_file, pass_app
 from rheobase.errors import UsageError
 
 
@@ -26,7 +26,7 @@ def emulate(app, vcd, load, faults, speed):
 
     require()
     found = image.ensure(boards.DEFAULT, log=app.note)
-    options = {"vcd": vcd, "load": load, "faults": faults}
+    options = {"vcd": output_file(vcd, "--vcd"), "load": load, "faults": faults}
     if speed is not None:
         options["speed"] = speed
     with launch.start(boards.DEFAULT, found.bin_path, **options) as running:

@@ -1,6 +1,5 @@
 """`rheo run`: words of the command line -> an order -> a session. Asks before anything comes out; prints its end."""
 
-import os
 import re
 import sys
 
@@ -8,7 +7,7 @@ import click
 from rheocore import faults
 from rheocore.units import fmt_charge
 
-from rheobase.cli.app import pass_app
+from rheobase.cli.app import output_file, pass_app
 from rheobase.errors import Refused, UsageError
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
@@ -43,7 +42,7 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
     is_emu = discovery.configured_port(app.port) == discovery.EMU
     if vcd and not is_emu:
         raise UsageError("vcd_needs_emu", "--vcd writes the edges of an emulated board.", "Add --port emu.")
-    vcd = os.path.abspath(vcd) if vcd else None
+    vcd = output_file(vcd, "--vcd")
     with discovery.connect(app.port, app.note, vcd=vcd) as board:
         if yes and not board.emulated and not reason:
             raise UsageError("reason_missing", "On a real board --yes needs --reason.", 'For example: --reason "bench"')
