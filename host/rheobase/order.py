@@ -91,7 +91,9 @@ def make(
     wanted = []
     if ref is not None:
         if not amplitudes:
-            raise UsageError("no_amplitude", "--amplitude is missing.", "For example: --channel 1 --amplitude 2mA")
+            raise UsageError(
+                "no_amplitude", f"--amplitude is missing for {ref}.", "For example: --channel 1 --amplitude 2mA"
+            )
         if not channels and len(amplitudes) == 1:
             channels = ("1",)
         if len(channels) != len(amplitudes):

@@ -120,7 +120,13 @@ def _version(ctx, param, value):
 
 
 _GLOBALS = (
-    (("-p", "--port"), {"metavar": "PORT", "help": "Serial port of the board, or `emu` for an emulated one."}),
+    (
+        ("-p", "--port"),
+        {
+            "metavar": "PORT",
+            "help": "Serial port, or `emu`: emulated [RHEO_PORT, port in config.toml, the one that answers].",
+        },
+    ),
     (("--json",), {"is_flag": True, "help": "Print one JSON object on stdout; all else on stderr."}),
     (("-q", "--quiet"), {"count": True, "help": "No notes and no progress."}),
     (("-v", "--verbose"), {"count": True, "help": "Details and, after a bug, the traceback."}),

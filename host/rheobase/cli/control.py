@@ -55,13 +55,13 @@ def _status_text(port, data):
     from rheocore import faults
     from rheocore.units import fmt_resistance
 
-    from rheobase.cli.progress import clock, milliamps
+    from rheobase.cli.progress import as_flowing, clock, milliamps
 
     word = "modelled" if data["modelled"] else "measured"
     lines = [f"{port}: {data['state']}, {clock(data['t_left_ms'])} left, " + _interlock(data)]
     if data["fault"]:
         lines += [f"  fault: {faults.sentence(data['fault'])}", f"  {faults.remedy(data['fault'])}"]
-    for n, c in data["channels"].items():
+    for n, c in as_flowing(data["state"], data["channels"]).items():
         ohms = "-" if c["ohms"] is None else fmt_resistance(c["ohms"])
         lines.append(
             f"  channel {n}: set {milliamps(c['set_ua'])} mA, {word} {milliamps(c['meas_ua'])} mA, "

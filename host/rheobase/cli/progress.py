@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 
+from rheocore.messages import LIVE
 from rheocore.units import fmt_resistance
 
 from rheobase.session import View
@@ -72,10 +73,18 @@ def status_line(item, channels, word, width):
     The narrowest form leaves out the words that legend() says once.
     """
     state, left = item["state"], clock(item["t_left_ms"])
+    channels = as_flowing(state, channels)
     forms = [f"{state:<9} {left} left" + _wide(channels, word, with_ohms) for with_ohms in (True, False)]
     rows = [f" | {n} {_short(c['set_ua'])}/{_short(c['meas_ua'])} {c['pulses']}" for n, c in channels.items()]
     forms += [f"{state} {left} {word}" + "".join(rows), f"{state} {left}" + "".join(rows)]
     return next((form for form in forms if len(form) <= width), forms[-1][:width])
+
+
+def as_flowing(state, channels):
+    """The channels without what was measured before output ended: nothing of it flows now."""
+    if state in LIVE:
+        return channels
+    return {n: {**c, "meas_ua": None, "ohms": None} for n, c in channels.items()}
 
 
 def _wide(channels, word, with_ohms):
