@@ -1,4 +1,4 @@
-"""`rheo deploy` without mpremote: what is copied, in which order, what is removed, who is refused, what failures say."""
+"""`rheo deploy` without mpremote: what is copied, in which order, what is removed, who is refused, failures."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ HASH = firmware_files.hash_of(FILES)
 
 @pytest.fixture
 def device(monkeypatch):
-    """What mpremote would find (`there` {path: SHA-256}, `frozen` ORIGIN or None) and do (`copied`, `removed`, `resets`)."""
+    """What mpremote would find (there {path: SHA-256}, frozen ORIGIN or None) and do (copied, removed, resets)."""
 
     class Device:
         there = {}
