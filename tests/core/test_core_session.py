@@ -147,6 +147,18 @@ def test_an_amplitude_beyond_the_cap_is_refused_and_changes_nothing(ua):
 # -- stop, pause, resume -------------------------------------------------------------------------------------------
 
 
+def test_resume_starts_only_the_channels_that_had_been_started():
+    made = Bench(BOARD, Session)
+    made.up({1: SHORT, 2: SHORT}, start=False)
+    made.session.start([2], made.now_ms)
+    made.run(700)
+    made.session.pause(made.now_ms)
+    made.session.resume(made.now_ms)
+    made.run(10_000, until=lambda: made.session.state == "done")
+    assert made.output.truth[1] == [] and reported(made.session, 1) == (0, 0)
+    settled(made)
+
+
 @pytest.mark.parametrize("reason", messages.STOP_REASONS)
 @pytest.mark.parametrize("at_ms", [0, 1, 17, 250, 499, 1_234, 2_600, 2_999])
 def test_stop_ends_at_any_time_with_every_pulse_counted(reason, at_ms):
