@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -50,11 +51,17 @@ def environment():
     return {**os.environ, "PYTHONPATH": f"{ROOT / 'host'}{os.pathsep}{ROOT / 'firmware' / 'lib'}"}
 
 
-def start(*words, **options):
-    """Popen of `rheo words`, its stdin empty, its output in pipes."""
+def start(*words, preexec_fn=None, **options):
+    """Popen of `rheo words`, its stdin empty, its output in pipes; it hears Ctrl-C even where the tests must not."""
+
+    def prepare():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if preexec_fn is not None:
+            preexec_fn()
+
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "rheobase.cli.main", *map(str, words)]
-    return subprocess.Popen(command, text=True, env=environment(), **pipes, **options)
+    return subprocess.Popen(command, text=True, env=environment(), preexec_fn=prepare, **pipes, **options)
 
 
 def call(*words, timeout_s=60, **options):

@@ -45,10 +45,12 @@ class FakeOutput:
             feeder.fill()
             self.playing[n] = self.now_us()
         self.calls.append(("start", tuple(n for n, _ in pairs)))
+        return self.now_us() // 1000
 
     def hold(self, pairs):
         self.calls.append(("hold", tuple(n for n, _ in pairs)))
         self.playing.clear()
+        return ()
 
     def kill(self, pairs):
         self.calls.append(("kill", tuple(n for n, _ in pairs)))

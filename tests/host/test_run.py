@@ -108,7 +108,7 @@ def test_a_vcd_that_cannot_be_written_is_found_before_a_board_is_started(rheo, s
 
 def test_json_without_yes_is_a_usage_error(rheo, board, short):
     answer = rheo("run", short, "--amplitude", "2mA", "--json", "-p", board.port)
-    assert answer.code == 2 and answer.error["code"] == "yes_missing"
+    assert answer.code == 2 and answer.error["code"] == "yes_missing" and "--json" in answer.error["message"]
 
 
 def test_without_yes_and_without_a_terminal_nothing_starts(rheo, board, short):
