@@ -330,6 +330,12 @@ def test_a_second_run_on_the_same_board_is_told_who_holds_it(rheo, running, boar
     assert "rheo run" in answer.error["message"] and "stop" in answer.error["hint"]
 
 
+def test_devices_asks_the_run_that_holds_a_board(rheo, running, board, monkeypatch):
+    monkeypatch.setattr("rheobase.discovery._usb_ports", lambda: [(board.port, False, None)])
+    [row] = rheo("devices", "--json").json["data"]["devices"]
+    assert row["state"] == "run" and row["serial"] == "FAKE0001" and row["board"] == "RHEO_PICO"
+
+
 def test_rubbish_on_the_control_socket_does_not_disturb_the_run(rheo, running, board):
     import socket
 
