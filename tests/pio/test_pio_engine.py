@@ -35,16 +35,22 @@ CONSTANTS = constants()
     ("name", "value"),
     [
         ("_PULL", PULL),
-        ("_PULSE", BIPHASIC.labels["pulse"]),
         ("_HELD", SECOND_WAIT),
         ("_EXEC_PULL", 0x8080),  # pull noblock, side 0
-        ("_EXEC_SIDE_A", 0xA042 | 1 << 11),  # mov y, y, side 1
-        ("_EXEC_SIDE_0", 0xA042),
         ("_HOLD", 1 << (BIPHASIC.opcodes[0] & 7)),  # the flag that the program waits for
     ],
 )
 def test_the_engine_knows_the_program(name, value):
     assert CONSTANTS[name] == value
+
+
+def test_what_it_executes_to_move_the_legs_does_nothing_else():
+    """_EXEC_SIDE_0, _A, _AB: `mov y, y` with the side-set that the name says, as this program's two pins encode it."""
+    sides = {name: value for name, value in CONSTANTS.items() if name.startswith("_EXEC_SIDE_")}
+    assert "_EXEC_SIDE_0" in sides and len(sides) > 1
+    for name, value in sides.items():
+        legs = ("A" in name[len("_EXEC_SIDE_") :]) + 2 * ("B" in name[len("_EXEC_SIDE_") :])
+        assert value == 0xA042 | legs << 5 - BIPHASIC.side_pins << 8
 
 
 def test_the_hold_flag_that_the_guard_sets_is_the_one_the_program_asks():
