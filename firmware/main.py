@@ -1,5 +1,18 @@
 """Starts the app. What happens when it ends is rheorp2.app's: the REPL is never reached with output on."""
 
-from rheorp2 import app
+import sys
 
-app.main()
+# The file system comes before frozen modules in sys.path: a stray file must not stand in for the board's firmware.
+_path = sys.path[:]
+sys.path[:] = [".frozen"]
+try:
+    import rheo_build  # noqa: F401  frozen in the board's image only
+except ImportError:
+    sys.path[:] = ["/lib", ".frozen"]
+
+from rheorp2 import app  # noqa: E402
+
+try:
+    app.main()
+finally:
+    sys.path[:] = _path

@@ -95,7 +95,7 @@ class FakeOutput:
         self.guard = None if self.closed else "interlock_open"
         return None
 
-    def start(self, pairs):
+    def start(self, pairs, cutoff_ms):
         assert self.armed, "start unarmed"
         assert pairs, "start of nothing"
         self.calls.append("start")
@@ -108,6 +108,8 @@ class FakeOutput:
             machine.free_us = machine.clock_us = now_us
             self.machines[n] = machine
             self.playing.add(n)
+        assert cutoff_ms > 0, "no hardware end"
+        return now_us // 1000
 
     def service(self, n, feed, set_ua):
         assert n in self.playing, f"channel {n} served while it does not play"
@@ -131,7 +133,10 @@ class FakeOutput:
         return done
 
     def hold(self, pairs):
-        self._end("hold", pairs, hard=False)
+        latched = self.guard == "interlock_open"
+        cut = self._end("hold", pairs, hard=latched)
+        self.armed = self.guard is not None or self.closed  # a soft end leaves the guard as it is
+        return cut
 
     def kill(self, pairs):
         return self._end("kill", pairs, hard=True)

@@ -160,3 +160,75 @@ def test_amplitude_changes_walk_in_small_steps(dut):
         dut.call("amplitude", token=dut.token, channel=1, ua=10_001)
     dut.call("stop")
     counts_match(dut)
+
+
+@pytest.mark.parametrize(("method", "later_ms"), [("stop", 1), ("stop", 4), ("pause", 2)])
+def test_a_stop_or_pause_right_after_a_trip_does_not_hide_it(dut, method, later_ms):
+    """The interlock opens in leg A for 2 ms; the request arrives before the next tick."""
+    running(dut, 600, {1: {"period_us": 20_000, "width_us": 500}})
+    rises = [t for t, name, level in dut.board.edges if name == "CH1_A" and level]
+    at_ns = rises[-1] + 3 * 20 * MS + 100_000
+    dut.board.at(at_ns, lambda: dut.board.set_interlock(False))
+    dut.board.at(at_ns + 2 * MS, lambda: dut.board.set_interlock(True))
+    dut.board.run_for(at_ns + later_ms * MS - dut.board.now_ns)
+    reply = dut.call(method)
+    assert reply["state"] == "fault"
+    result = counts_match(dut, truncated_allowed=True)
+    assert result["fault"] == "interlock_open"
+    assert result["channels"]["1"]["truncated"] == 1
+
+
+@pytest.mark.parametrize("method", ["stop", "pause"])
+def test_charge_counts_every_pulse_up_to_the_end(dut, method):
+    """Margin: the set-point of a pulse is known to one pass of the loop (20 ms), so only ramps blur it."""
+    running(dut, 700, {1: {"period_us": 2_500, "width_us": 500, "amplitude_ua": 5000, "duration_ms": 5000}})
+    before = dut.call("result")["channels"]["1"]
+    dut.run_ms(93.3)
+    dut.call(method)
+    after = dut.call("result")["channels"]["1"]
+    pulses = after["pulses"] - before["pulses"]
+    assert pulses > 30
+    assert abs(after["charge_nc"] - before["charge_nc"] - pulses * 5000 * 500 // 1000) <= 1
+
+
+def test_a_short_opening_while_paused_latches(dut):
+    running(dut, 700, {1: {}})
+    dut.call("pause")
+    dut.board.set_interlock(False)
+    dut.run_ms(2)
+    dut.board.set_interlock(True)
+    dut.run_ms(100)
+    assert dut.state() == "fault"
+    with pytest.raises(Refusal):
+        dut.call("resume", token=dut.token)
+    assert dut.call("result")["fault"] == "interlock_open"
+
+
+def test_amplitude_zero_walks_down_in_small_steps(dut):
+    running(dut, 700, {1: {"amplitude_ua": 5000, "duration_ms": 5000}})
+    dut.call("amplitude", token=dut.token, channel=1, ua=0)
+    dut.run_ms(600)
+    values = [ua for _t, name, ua in dut.board.setpoints if name == "CH1_UA"]
+    assert values[-1] == 0
+    assert max(a - b for a, b in zip(values, values[1:], strict=False)) <= 250 + 13
+
+
+def test_what_is_measured_is_shown_only_while_it_flows(dut):
+    running(dut, 700, {1: {"amplitude_ua": 5000}})
+    assert dut.call("status")["channels"][0][2] > 4000
+    dut.call("stop")
+    assert dut.call("status")["channels"][0][2] is None
+
+
+def test_an_interlock_pin_that_something_drives_is_let_go(dut):
+    """Somebody at the REPL made the pin an output, high: the app takes the function away, and the loop decides again."""
+    dut.board.send(b"\x03")
+    dut.run_ms(100)
+    dut.board.send(b"from machine import Pin; p = Pin(9, Pin.OUT, value=1)\r\n")
+    dut.run_ms(50)
+    dut.board.set_interlock(None)
+    dut.board.send(b"\x04")
+    dut.run_ms(400)
+    with pytest.raises(Refusal, match="fault"):
+        dut.load({1: {}})
+    assert dut.call("status")["fault"] == "interlock_open"

@@ -3,10 +3,11 @@
 Times are simulated. Margins are the issue's: a status within 5 ms in the median.
 """
 
+import binascii
 import statistics
 
 import pytest
-from dut import MS, Refusal
+from dut import BASE, MS, Refusal
 from rheobase.emulator import rawrepl
 from rheocore import frames, messages
 
@@ -128,6 +129,65 @@ def test_a_loop_stalled_for_700_ms_is_an_underrun_that_stays_off(dut):
         assert train.last_fall_ns - stalled_ns <= 300 * MS  # 200 ms after the last pass; telemetry is up to 100 ms old
         assert not train.truncated
         assert result["channels"][str(n)]["pulses"] == len(train.pulses)
+
+
+def test_a_loop_stalled_for_100_ms_ends_balanced_on_the_channels_that_were_still_fed(dut):
+    rawrepl.enter(dut.board)
+    rawrepl.start(
+        dut.board,
+        "import machine, time\n"
+        "t = machine.Timer(period=1500, mode=machine.Timer.ONE_SHOT, callback=lambda t: time.sleep_ms(112))\n"
+        "from rheorp2 import app\napp.main()\n",
+    )
+    dut.run_ms(200)
+    dut.load({1: {"duration_ms": 5000, "period_us": 2_500}, 2: {"duration_ms": 5000, "period_us": 7_000, "width_us": 900}})
+    dut.start()
+    dut.run_ms(2000)
+    result = dut.call("result")
+    assert result["fault"] == "underrun"
+    for n, train in dut.trains().items():
+        assert not train.truncated
+        assert result["channels"][str(n)]["pulses"] == len(train.pulses)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"channels": {"1": {"kind": [[[[[["deep"]]]]]]}}},
+        {"channels": {"1": {**BASE, "period_us": 10**600}}},
+        {"channels": {"1": {**BASE, "width_us": 100.5, "gap_us": "x" * 700}}},
+    ],
+)
+def test_no_request_can_end_a_live_session_by_being_odd(dut, params):
+    dut.load({1: {"duration_ms": 5000}})
+    dut.start()
+    dut.run_ms(700)
+    with pytest.raises(Refusal):
+        dut.call("configure", **params)
+    dut.run_ms(200)
+    assert dut.state() == "run"
+    assert set(dut.trains()[1].periods_ns) == {10 * MS}
+
+
+def test_a_request_nested_200_deep_is_refused_and_nothing_breaks(dut):
+    dut.load({1: {"duration_ms": 5000}})
+    dut.start()
+    dut.run_ms(700)
+    text = b'{"jsonrpc":"2.0","id":500,"method":"configure","params":{"channels":{"1":{"kind":' + b"[" * 200 + b"]" * 200 + b"}}}}"
+    dut._id = 500
+    dut.board.send(b"%s %08x\n" % (text, binascii.crc32(text)))
+    dut.run_ms(300)
+    assert dut.state() == "run"
+    assert set(dut.trains()[1].periods_ns) == {10 * MS}
+
+
+def test_a_stray_file_cannot_stand_in_for_frozen_firmware(dut):
+    rawrepl.enter(dut.board)
+    rawrepl.run(dut.board, "f = open('/rheo_board.py', 'w')\nf.write('BOARD = {}')\nf.close()\n")
+    dut.board.send(b"\x02\x04")
+    dut.run_ms(600)
+    assert dut.greet()["limits"]["max_ua"] == 50_000
+    dut.call("configure", channels={"1": BASE})
 
 
 def test_a_host_that_stops_reading_cannot_block_the_loop(dut):

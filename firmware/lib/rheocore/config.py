@@ -47,13 +47,14 @@ class ConfigError(Exception):
     """A configuration that cannot be played: args are (code, field, value, bound)."""
 
 
-def _integer(value):
-    return isinstance(value, int) and not isinstance(value, bool)
+def small(value):
+    """True for an integer that a device takes: no bool, and within 31 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(1 << 30) <= value < 1 << 30
 
 
 def _bounded(cfg, name, low, high):
     value = cfg[name]
-    if not _integer(value):
+    if not small(value):
         raise ConfigError("wrong_type", name, None, "an integer")
     if value < low:
         raise ConfigError("too_low", name, value, low)

@@ -55,9 +55,9 @@ def max_step_ua(full_scale_ua):
 
 
 def slew(now_ua, wanted_ua, step_ua):
-    """Next set-point on the way from now to wanted, upward by at most step_ua; downward at once when wanted is 0."""
+    """Next set-point on the way from now to wanted, by at most step_ua. (Ends of output zero the DAC themselves.)"""
     if wanted_ua > now_ua + step_ua:
         return now_ua + step_ua
-    if wanted_ua and wanted_ua < now_ua - step_ua:
+    if wanted_ua < now_ua - step_ua:
         return now_ua - step_ua
     return wanted_ua

@@ -6,6 +6,8 @@ DMA tells the ring how far it was read; nothing here allocates.
 
 from array import array
 
+from rheocore.items import ITEM_MAX_US
+
 SIZE = 128  # words; a power of two: the DMA wraps on it. 100 ms at the rate cap of 725 Hz are 73 words
 BYTES = 4 * SIZE
 LEASE_US = 100_000
@@ -35,6 +37,7 @@ class Feeder:
         self.pulses = 0
         self.last_pulse = 0  # 1 if the item played last is a pulse
         self.charge_pc = 0
+        self.ua = 0  # set-point now, uA: whoever sets the DAC says it here
         self.t_us = 0
 
     def fill(self):
@@ -43,7 +46,7 @@ class Feeder:
         ring = self.ring
         first = self.first
         cost = self.cost
-        while not self.exhausted and self.ahead_us <= LEASE_US - 16_000:
+        while not self.exhausted and self.ahead_us <= LEASE_US - ITEM_MAX_US:
             if not plan.next():
                 self.exhausted = True
                 break
@@ -58,10 +61,13 @@ class Feeder:
     def advance(self, position, queued, set_ua):
         """Account: the DMA stands at word `position` of the ring, `queued` of the words read are still in the FIFO.
 
-        set_ua: set-point of the pulses that were played meanwhile, in uA. Returns the number of unread words.
+        set_ua: set-point of the pulses that were played meanwhile, in uA. Returns the number of unread words, -1 if the
+        position cannot be: it lies beyond what was made.
         """
         cost = self.cost
         ahead = (position - self.read) & _MASK
+        if ahead > self.made - self.read:
+            return -1
         for i in range(self.read, self.read + ahead):
             self.ahead_us -= cost[i & _MASK] & ~_PULSE
         self.read += ahead

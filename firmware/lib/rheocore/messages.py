@@ -51,7 +51,8 @@ INFO = (
 ).split()
 STATUS = "state t_left_ms interlock fault channels".split()  # channels: a list of STATUS_CHANNEL rows
 STATUS_CHANNEL = ("n", "set_ua", "meas_ua", "ohms", "pulses")
-RESULT = "state stop_reason fault duration_ms channels".split()  # channels: {"1": {pulses, truncated, charge_nc}}
+RESULT = "state stop_reason fault duration_ms channels bad_lines".split()
+# channels: {"1": {pulses, truncated, charge_nc}}; bad_lines: {what was wrong: how often since power-on}
 
 # name: (JSON-RPC code, sentence with {parameters}, what to do)
 ERRORS = {

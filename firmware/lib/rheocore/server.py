@@ -4,6 +4,7 @@ handle() takes one line and returns the bytes to send back (None: nothing to say
 """
 
 from rheocore import frames, limits, messages
+from rheocore.config import small
 from rheocore.session import StateError
 
 
@@ -20,7 +21,6 @@ class Server:
         self.last_reply = None
         self.seq = 0  # of the next telemetry
         self.bad = {"bad_crc": 0, "parse_error": 0, "too_long": 0, "rejected": 0}
-        self.bench = False
 
     def handle(self, line, now_ms):
         """line: bytes without the newline. Returns the reply line or None."""
@@ -33,11 +33,11 @@ class Server:
         params = message.get("params", {})
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
             self.bad["rejected"] += 1
-            return self._error(ident if isinstance(ident, int) else None, "invalid_request", {})
+            return self._error(ident if small(ident) else None, "invalid_request", {})
         if "id" not in message:
             self._notification(method, params, now_ms)
             return None
-        if not isinstance(ident, int) or isinstance(ident, bool) or not 0 <= ident < 1 << 30:
+        if not small(ident) or ident < 0:
             self.bad["rejected"] += 1
             return self._error(None, "invalid_request", {})
         return self._request(ident, method, params, now_ms)
@@ -48,7 +48,7 @@ class Server:
         return self._error(None, "too_long", {"max": messages.MAX_LINE})
 
     def _notification(self, method, params, now_ms):
-        if method == "ack" and isinstance(params, list) and len(params) == 2 and isinstance(params[0], int):
+        if method == "ack" and isinstance(params, list) and len(params) == 2 and small(params[0]):
             self.session.keepalive(params[1], now_ms)
         else:
             self.bad["rejected"] += 1
@@ -69,6 +69,8 @@ class Server:
             result = getattr(self, "_" + method)(params, now_ms)
         except StateError as error:
             reply = self._error(ident, error.args[0], error.args[1])
+        except (RuntimeError, MemoryError):  # nested too deep, or too much of it
+            reply = self._error(ident, "invalid_params", {"field": "params", "why": "too deep or too large"})
         else:
             reply = frames.encode({"jsonrpc": "2.0", "id": ident, "result": result})
         if ident > self.last_id or method == "hello":
@@ -92,7 +94,7 @@ class Server:
             if name not in params:
                 if not optional:
                     raise StateError("invalid_params", {"field": name, "why": "missing"})
-            elif not isinstance(params[name], kind) or isinstance(params[name], bool):
+            elif not (small(params[name]) if kind is int else isinstance(params[name], kind)):
                 raise StateError("invalid_params", {"field": name, "why": "wrong type"})
 
     def _error(self, ident, name, data):
@@ -119,7 +121,7 @@ class Server:
         channels = []
         for n in session.order:
             channel = session.channels[n]
-            ua, ohms = self.sense(n) or (None, None)
+            ua, ohms = (channel.running and self.sense(n)) or (None, None)
             channels.append((n, channel.set_ua, ua, ohms, channel.pulses_now()))
         return {
             "state": session.state,
@@ -130,6 +132,7 @@ class Server:
         }
 
     def _configure(self, params, now_ms):
+        self.session.may_configure()
         configs = {}
         known = [str(c["n"]) for c in self.board["channels"]]
         if not params["channels"]:
@@ -160,7 +163,7 @@ class Server:
     def _start(self, params, now_ms):
         self._held(params)
         numbers = params.get("channels")
-        if numbers is not None and not all(isinstance(n, int) for n in numbers):
+        if numbers is not None and not all(small(n) for n in numbers):
             raise StateError("invalid_params", {"field": "channels", "why": "a list of numbers is needed"})
         self.session.start(numbers, now_ms)
         return {"state": self.session.state}
@@ -212,4 +215,5 @@ class Server:
             "fault": session.fault,
             "duration_ms": session.duration_ms(now_ms),
             "channels": channels,
+            "bad_lines": self.bad,
         }

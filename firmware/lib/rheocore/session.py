@@ -5,7 +5,9 @@ Everything that ends output goes through _end(); a fault is left only by clear()
 
 The output (rheorp2/engine.py; a refusing fake in tests/core) has:
   arm(numbers) -> None or a fault   self-test, gate open, set-points 0, no edge on a leg
-  start(pairs)        begin to play [(n, feeder)], together       hold(pairs)   soft end: last pulse complete, DAC 0
+  start(pairs, cutoff_ms)   begin to play [(n, feeder)], together; the hardware ends all of it after cutoff_ms;
+                            returns the time of the first item in ms
+  hold(pairs)         soft end: last pulse complete, DAC 0; returns the channels that the guard cut meanwhile
   kill(pairs)         hard end, at once; returns the channels whose pulse in play was cut
   service(n, feeder, set_ua) -> None or a fault     renew the lease, account what was played; each pass
   finished(n, feeder) -> True once the last item has been played
@@ -15,56 +17,15 @@ The output (rheorp2/engine.py; a refusing fake in tests/core) has:
 """
 
 from rheocore import messages
-from rheocore.envelope import Envelope, max_step_ua, slew
-from rheocore.feeder import Feeder
-from rheocore.plan import Plan
+from rheocore.channel import Channel
+from rheocore.envelope import max_step_ua, slew
 
 LIVE = messages.LIVE
-HARD = ("host_break", "interlock_open", "internal", "clock", "self_test", "cutoff", "underrun")
+HARD = ("host_break", "interlock_open", "internal", "clock", "self_test")
 
 
 class StateError(Exception):
     """The call is not possible in this state; the message table has the words. args: (error name, parameters)."""
-
-
-class Channel:
-    """One configured channel: its plan, envelope, set-point and what it has delivered in this session."""
-
-    def __init__(self, n, cfg, ring):
-        self.n = n
-        self.cfg = cfg
-        self.target_ua = cfg["amplitude_ua"]
-        self.left_us = cfg["duration_ms"] * 1000
-        self.feeder = Feeder(*ring)
-        self.pulses = self.truncated = self.charge_pc = 0  # of the stretches before this one
-        self.set_ua = 0
-        self.running = False
-        self.wanted = False  # started in this session (so: to be started again at resume)
-        self.started_ms = 0
-        self.envelope = None
-
-    def begin(self, now_ms):
-        self.feeder.begin(Plan(self.cfg, self.left_us))
-        self.envelope = Envelope(self.cfg, self.left_us)
-        self.started_ms = now_ms
-        self.wanted = self.running = True
-
-    def settle(self, cut):
-        """Take the stretch that has just ended into the totals; cut: its last pulse was truncated."""
-        feeder = self.feeder
-        self.pulses += feeder.pulses - cut
-        self.truncated += cut
-        self.charge_pc += feeder.charge_pc
-        self.left_us -= feeder.t_us
-        self.running = False
-        self.set_ua = 0
-        feeder.begin(None)
-
-    def pulses_now(self):
-        return self.pulses + self.feeder.pulses
-
-    def charge_nc(self):
-        return (self.charge_pc + self.feeder.charge_pc) // 1000
 
 
 class Session:
@@ -95,9 +56,13 @@ class Session:
         if self.state == "safe":
             self._go("idle")
 
+    def may_configure(self):
+        """Raise StateError unless a configuration can be taken now: asked before the work of judging one."""
+        self._need("configure", ("idle", "loaded", "done"))
+
     def configure(self, configs):
         """configs: {n: checked configuration}. Amplitude starts from zero again, whatever was before."""
-        self._need("configure", ("idle", "loaded", "done"))
+        self.may_configure()
         self.channels = {}
         for n in sorted(configs):
             self.channels[n] = Channel(n, configs[n], self.rings[n])
@@ -143,6 +108,8 @@ class Session:
     def pause(self, now_ms):
         self._need("pause", LIVE)
         self._quiet(False, now_ms)
+        if self._latched(now_ms):
+            return
         self.since_ms = now_ms
         self._go("paused")
 
@@ -168,8 +135,6 @@ class Session:
         if self.output.cause(self.fault):
             raise StateError("not_gone", {"fault": self.fault})
         self.fault = None
-        self.channels = {}
-        self.order = ()
         self._go("idle")
 
     def keepalive(self, token, now_ms):
@@ -179,9 +144,11 @@ class Session:
     # -- what time and hardware ask ----------------------------------------------------------------------------
 
     def trip(self, fault, now_ms):
-        """Latch a fault: output ends, hard where waiting for a pulse would be wrong."""
+        """Latch a fault: output ends, hard where waiting for a pulse would be wrong. A latched guard has the last word."""
         if self.state == "fault":
             return
+        if fault not in HARD and (self.state in LIVE or self.state in ("armed", "paused")):
+            fault = self.output.guard_fault() or fault
         self._quiet(fault in HARD, now_ms)
         self.fault = fault
         self.stop_reason = fault
@@ -227,7 +194,7 @@ class Session:
             playing += 1
             t_ms = now_ms - channel.started_ms
             wanted = channel.target_ua * (channel.envelope.level(t_ms) >> 4) >> 12
-            channel.set_ua = slew(channel.set_ua, wanted, self.step_ua)
+            channel.set_ua = channel.feeder.ua = slew(channel.set_ua, wanted, self.step_ua)
             output.set_ua(n, channel.set_ua)
             here = channel.envelope.phase(t_ms)
             if here == "run" or phase == "ramp_down":
@@ -238,8 +205,10 @@ class Session:
             self._go(phase)
 
     def t_left_ms(self, now_ms):
-        """Time left of the session: of the channel that has most left."""
+        """Time left of the session: of the channel that has most left. 0 where there is no session."""
         left = 0
+        if self.state in ("safe", "idle", "done"):
+            return 0
         for channel in self.channels.values():
             mine = channel.left_us // 1000
             if channel.running:
@@ -272,7 +241,10 @@ class Session:
     def _play(self, channels, now_ms):
         for channel in channels:
             channel.begin(now_ms)
-        self.output.start([(channel.n, channel.feeder) for channel in channels])
+        cutoff_ms = self.t_left_ms(now_ms) + messages.CUTOFF_MARGIN_MS
+        now_ms = self.output.start([(channel.n, channel.feeder) for channel in channels], cutoff_ms)
+        for channel in channels:
+            channel.started_ms = now_ms  # filling the leases took its time
         if self.state not in LIVE:
             self.went_live_ms = now_ms
             self._go("ramp_up")
@@ -283,16 +255,21 @@ class Session:
             self.live_ms += now_ms - self.went_live_ms
         running = [c for c in self.channels.values() if c.running]
         feeders = [(c.n, c.feeder) for c in running]
-        if hard:
-            cut = self.output.kill(feeders)
-        else:
-            cut = ()
-            self.output.hold(feeders)
+        cut = self.output.kill(feeders) if hard else self.output.hold(feeders)
         for channel in running:
             channel.settle(1 if channel.n in cut else 0)
 
+    def _latched(self, now_ms):
+        """True if the guard has latched in the meantime: then that is the end, whatever was asked."""
+        fault = self.output.guard_fault()
+        if fault:
+            self.trip(fault, now_ms)
+        return bool(fault)
+
     def _end(self, reason, now_ms):
         self._quiet(False, now_ms)
+        if self._latched(now_ms):
+            return
         self.stop_reason = reason
         self.token = None
         self._go("done")

@@ -4,6 +4,7 @@ import os
 import sys
 
 import machine
+import micropython
 
 import rheo_board
 import rheo_build
@@ -26,7 +27,8 @@ _WATCHED_MS = 3000  # idle telemetry goes on this long after the last ack
 
 
 def _info():
-    hook = hw.same(hw.WATCHDOG + 0x18, _HOOK_MARK)
+    # Its mark alone could be left over from another image; the machine's name alone does not show that it ran.
+    hook = os.uname().machine.startswith("Rheobase ") and hw.same(hw.WATCHDOG + 0x18, _HOOK_MARK)
     hw.wr(hw.WATCHDOG + 0x18, 0)  # marked anew at every boot, or not at all
     return {
         "board": rheo_build.BOARD,
@@ -127,7 +129,7 @@ class App:
         channels = []
         for n in session.order:
             channel = session.channels[n]
-            meas = self.sense.of(n) or (None, None)
+            meas = (channel.running and self.sense.of(n)) or (None, None)
             channels.append([channel.set_ua, meas[0], meas[1], channel.pulses_now(), channel.charge_nc()])
         params = [
             server.seq,
@@ -144,14 +146,16 @@ class App:
         server.seq += 1
 
     def break_off(self):
-        """Ctrl-C: output off first, whatever else arrives meanwhile."""
+        """Ctrl-C: output off first; then deaf to further ones until the fault is latched and told."""
         while True:
             try:
                 self.engine.cut_off()
-                self.session.trip("host_break", hw.now_ms())
-                return
+                micropython.kbd_intr(-1)
+                break
             except KeyboardInterrupt:
                 pass
+        self.session.trip("host_break", hw.now_ms())
+        self.link.pump()
 
 
 def main():
@@ -162,7 +166,14 @@ def main():
     except KeyboardInterrupt:
         app.break_off()
         print("rheobase: output off, leaving to the REPL")
+        micropython.kbd_intr(3)
     except BaseException as error:
-        app.engine.cut_off()
+        while True:
+            try:
+                app.engine.cut_off()
+                micropython.kbd_intr(-1)
+                break
+            except KeyboardInterrupt:
+                pass
         sys.print_exception(error)
         machine.reset()

@@ -23,7 +23,7 @@ class Dac:
                 hw.wr(at + 4, 1 << 4)
                 hw.wr(at, 1)
         for pin in self.pins.values():
-            hw.wr(hw.PADS + 4 * pin, 0x56)
+            hw.wr(hw.PADS + 4 * pin, hw.PAD_RESET)
             hw.wr(hw.IO + 8 * pin + 4, hw.FUNC_PWM)
 
     def set_ua(self, n, ua):

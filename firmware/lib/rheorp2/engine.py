@@ -12,17 +12,18 @@ from micropython import const
 
 from rheocore import feeder
 from rheorp2 import hw
+from rheorp2.cutoff import Cutoff
 from rheorp2.pio_programs import biphasic, guard
 
 _HOLD = const(1 << 4)
 _GUARD_AT = const(20)  # instruction memory: biphasic from 0, guard from here
 _PULL = const(1)  # counter values of biphasic
-_PULSE = const(6)
 _HELD = const(12)  # the wait after phase B
 _EXEC_PULL = const(0x8080)  # pull noblock, side 0
-_EXEC_SIDE_A = const(0xA842)  # mov y, y, side 1
+_EXEC_SIDE_AB = const(0xB842)  # mov y, y, side 3: both legs, behind the closed gate only
 _EXEC_SIDE_0 = const(0xA042)
-_RING_BITS = const(9)  # 512 bytes
+_RING_BITS = const(9)
+assert 1 << _RING_BITS == feeder.BYTES
 
 
 def _relocated(program, at):
@@ -44,6 +45,7 @@ class Engine:
         self.guard_watch = _GUARD_AT
         self.guard_kill = _GUARD_AT + 1  # as an instruction: jmp there
         self.code = _relocated(biphasic, 0) + [0] * (_GUARD_AT - len(biphasic[0])) + _relocated(guard, _GUARD_AT)
+        self.cutoff = Cutoff(_HOLD, self.guard_kill)
         self.proved = False
         self.rings = {}
         self.addresses = {}
@@ -57,9 +59,9 @@ class Engine:
         hw.wr(hw.PIO_IRQ_FORCE, _HOLD)
         self._program()
         for pin in range(self.base, self.base + self.legs):
-            hw.wr(hw.PADS + 4 * pin, 0x56)  # input on, 4 mA, Schmitt, pull-down: the reset value
+            hw.wr(hw.PADS + 4 * pin, hw.PAD_RESET)
         hw.set_gate(self.base, self.legs, 1)
-        hw.wr(hw.PADS + 4 * self.interlock_pin, 0x56)
+        self._interlock_in()
         self._directions()
         hw.wr(hw.PIO_CTRL + hw.SET, 1 << 3)  # the guard runs from now on
 
@@ -98,6 +100,12 @@ class Engine:
             hw.wr(at + 0x10, 0xE083)  # set pindirs, 3
             hw.wr(at + 0x14, 2 << 29 | (self.base + 2 * i) << 10)
 
+    def _interlock_in(self):
+        """The interlock's pin: an input with pull-down, driven by no function that somebody may have left on it."""
+        hw.wr(hw.PADS + 4 * self.interlock_pin, hw.PAD_RESET)
+        hw.wr(hw.IO + 8 * self.interlock_pin + 4, hw.FUNC_NULL)
+        hw.wr(hw.PIO_SYNC_BYPASS, 0)
+
     @staticmethod
     def _instr(i):
         return hw.PIO_SM + i * hw.SM_STRIDE + 0x10
@@ -115,6 +123,9 @@ class Engine:
         self.dac.zero()
         if machine.freq() != self.board["clk_sys_hz"]:
             return "clock"
+        self._interlock_in()
+        if hw.field(hw.IO + 8 * self.interlock_pin, 13, 1):  # something drives it
+            return "self_test"
         self._program()
         for i in range(len(self.numbers)):
             self._flush(i)
@@ -128,6 +139,8 @@ class Engine:
         fault = self._prove_guard()
         if fault:
             return fault
+        if not self.cutoff.prove():
+            return "self_test"
         hw.set_gate(self.base, self.legs, 0)
         self.proved = True
         return None if self.quiet() else "self_test"
@@ -137,21 +150,25 @@ class Engine:
             hw.wr(self._instr(i), _EXEC_PULL)
 
     def _prove_guard(self):
-        """A latched guard must hold a raised leg low; an open one must let it rise, so that the proof can fail."""
-        for want, entry in ((0, self.guard_kill), (1, self.guard_watch)):
+        """A latched guard must hold raised legs low; an open one must let them rise, so that the proof can fail."""
+        for pin in range(self.base, self.base + self.legs):
+            if not hw.same(hw.IO + 8 * pin + 4, hw.FUNC_PIO0 | hw.OUT_LOW) or not hw.field(hw.PIO_PADOE, pin, 1):
+                return "self_test"  # the gate must be closed and the block must drive
+        for want, entry in ((0, self.guard_kill), (3, self.guard_watch)):
             hw.wr(self._instr(3), entry)
             for i in range(len(self.numbers)):
-                hw.wr(self._instr(i), _EXEC_SIDE_A)
-                level = hw.field(hw.PIO_PADOUT, self.base + 2 * i, 1)
+                hw.wr(self._instr(i), _EXEC_SIDE_AB)
+                levels = hw.field(hw.PIO_PADOUT, self.base + 2 * i, 3)
                 hw.wr(self._instr(i), _EXEC_SIDE_0)
-                if level != want:
+                if levels != want:
                     return "self_test" if self.interlock() else "interlock_open"
         return None if hw.field(hw.PIO_PADOUT, self.base, (1 << self.legs) - 1) == 0 else "self_test"
 
     # -- play --------------------------------------------------------------------------------------------------
 
-    def start(self, pairs):
-        """Begin to play [(n, feeder)], in the same tick where nothing plays yet."""
+    def start(self, pairs, cutoff_ms):
+        """Begin to play [(n, feeder)], in the same tick where nothing plays yet. cutoff_ms: the hardware's own end."""
+        self.cutoff.set(cutoff_ms)
         first = not hw.field(hw.PIO_CTRL, 0, self.machines)
         mask = 0
         for n, feed in pairs:
@@ -160,11 +177,12 @@ class Engine:
             mask |= 1 << i
             hw.run_dma(i, self.addresses[n], count, self._dma_ctrl(i))
         hw.wr(hw.PIO_CTRL + hw.SET, mask | mask << 8)  # enable and restart dividers: the same tick for all
-        hw.wr(hw.PIO_FDEBUG, mask << 24)
-        if first:
+        hw.wr(hw.PIO_FDEBUG, mask << 24 | mask << 16)
+        if first and self._counter(3) == self.guard_watch:  # if it has latched, its hold must stand
             hw.wr(hw.PIO_IRQ, _HOLD)  # go
-            if self._counter(3) != self.guard_watch:  # it latched a moment ago: its hold must stand
+            if self._counter(3) != self.guard_watch:
                 hw.wr(hw.PIO_IRQ_FORCE, _HOLD)
+        return hw.now_ms()
 
     def _dma_ctrl(self, i):
         """Word size, ring on the read address, paced by the machine's FIFO, chained to itself (none), quiet."""
@@ -176,11 +194,13 @@ class Engine:
         i = n - 1
         starved = hw.field(hw.PIO_FDEBUG, 24 + i, 1)
         at = hw.read_dma(i)
-        feed.advance((at - self.addresses[n]) >> 2, hw.field(hw.PIO_FLEVEL, 8 * i, 15), set_ua)
+        left = feed.advance((at - self.addresses[n]) >> 2, hw.field(hw.PIO_FLEVEL, 8 * i, 15), set_ua)
+        if left < 0 or hw.field(hw.PIO_FDEBUG, 16 + i, 1):  # no place in the ring, or a word lost to a full FIFO
+            return "internal"
         if starved and not (feed.exhausted and feed.played == feed.made):
             return "underrun"
         count = feed.fill()
-        if count:
+        if count > 0:
             hw.run_dma(i, at, count, self._dma_ctrl(i))
         return None
 
@@ -192,20 +212,27 @@ class Engine:
         """Last account of a channel that stands still. True if its last pulse was cut."""
         i = n - 1
         at = hw.read_dma(i)
-        feed.advance((at - self.addresses[n]) >> 2, hw.field(hw.PIO_FLEVEL, 8 * i, 15), self.dac.ua(n))
+        feed.advance((at - self.addresses[n]) >> 2, hw.field(hw.PIO_FLEVEL, 8 * i, 15), feed.ua)
         return feed.last_pulse and 2 <= self._counter(i) <= _HELD
 
     # -- end ---------------------------------------------------------------------------------------------------
 
     def hold(self, pairs):
-        """Soft end: the pulse in play completes (at most 2.4 ms), then gate, machines, set-points."""
+        """Soft end: the pulse in play completes (at most 2.4 ms), then gate, machines, set-points.
+
+        The guard is left as it is. Returns the channels whose last pulse it cut, if it latched before the end.
+        """
         hw.wr(hw.PIO_IRQ_FORCE, _HOLD)
         for _ in range(1000):
             if not any(_PULL < self._counter(n - 1) < _HELD for n, _feed in pairs):
                 break
-        self._shut()
-        for n, feed in pairs:
-            self._account(n, feed)
+        latched = self.guard_fault() == "interlock_open"
+        hw.set_gate(self.base, self.legs, 1)
+        hw.wr(hw.PIO_CTRL + hw.CLR, self.machines)
+        self.dac.zero()
+        self.cutoff.clear()
+        cut = [n for n, feed in pairs if self._account(n, feed)]
+        return cut if latched else ()
 
     def kill(self, pairs):
         """Hard end, at once. Returns the numbers of the channels whose last pulse was cut."""
@@ -215,14 +242,8 @@ class Engine:
     def cut_off(self):
         """The kill itself; callable from anywhere, any number of times."""
         hw.kill(self.base, self.legs, self.guard_kill, self.machines, self.machines, self.dac.slices)
+        self.cutoff.clear()
         self.dac.forget()
-        self.proved = False
-
-    def _shut(self):
-        hw.set_gate(self.base, self.legs, 1)
-        hw.wr(hw.PIO_CTRL + hw.CLR, self.machines)
-        self.dac.zero()
-        hw.wr(self._instr(3), self.guard_kill)
         self.proved = False
 
     # -- look --------------------------------------------------------------------------------------------------
@@ -238,7 +259,9 @@ class Engine:
         at = hw.PIO_SM + 3 * hw.SM_STRIDE
         if not hw.field(hw.PIO_CTRL, 3, 1) or hw.field(at, 8, 0xFFFFFF) != 1 << 8:
             return "self_test"
-        return None if self._counter(3) == self.guard_watch else "interlock_open"
+        if self._counter(3) == self.guard_watch:
+            return None
+        return "cutoff" if self.cutoff.fired() else "interlock_open"
 
     def quiet(self):
         """True if every leg reads low at its pad."""

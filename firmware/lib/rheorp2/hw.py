@@ -15,7 +15,9 @@ PIO_FLEVEL = const(0x5020000C)
 PIO_TXF0 = const(0x50200010)
 PIO_IRQ = const(0x50200030)  # write 1 to clear
 PIO_IRQ_FORCE = const(0x50200034)
+PIO_SYNC_BYPASS = const(0x50200038)
 PIO_PADOUT = const(0x5020003C)
+PIO_PADOE = const(0x50200040)
 PIO_MEM = const(0x50200048)
 PIO_SM = const(0x502000C8)  # CLKDIV, EXECCTRL, SHIFTCTRL, ADDR, INSTR, PINCTRL; stride 0x18
 SM_STRIDE = const(0x18)
@@ -24,20 +26,22 @@ IO = const(0x40014000)  # GPIO n: STATUS at 8n, CTRL at 8n + 4
 PADS = const(0x4001C004)  # GPIO n at 4n
 FUNC_PWM = const(4)
 FUNC_PIO0 = const(6)
+FUNC_NULL = const(0x1F)
+PAD_RESET = const(0x56)  # input on, 4 mA, Schmitt trigger, pull-down
 OUT_LOW = const(0x200)  # OUTOVER = drive low
 
 PWM = const(0x40050000)  # slice n at 0x14 n: CSR, DIV, CTR, CC, TOP
 
 DMA = const(0x50000000)  # channel n at 0x40 n: READ, WRITE, COUNT, CTRL_TRIG; AL1_CTRL at 0x10
+DMA_TIMER0 = const(0x50000420)  # X << 16 | Y: X/Y of clk_sys
 DMA_MULTI_TRIGGER = const(0x50000430)
 DMA_ABORT = const(0x50000444)
 
 # Buffer control of endpoint 2 IN (CDC data, MicroPython's 0x82): AVAILABLE, bits 10 and 26, stay set until the host
-# has read the packet; TinyUSB hands over the next one at once, so both clear means that its buffer is empty.
+# has read the packet; TinyUSB hands over the next one at once, so both clear means that its buffer is empty (but for
+# the moment between the host's read and TinyUSB's next turn: a write in it may wait, and the lease then ends output).
 USB_CDC_IN = const(0x50100090)
 
-TIMER_HIGH = const(0x40054024)
-TIMER_LOW = const(0x40054028)
 WATCHDOG = const(0x40058000)  # CTRL; REASON at 8; SCRATCH n at 0xC + 4n
 
 

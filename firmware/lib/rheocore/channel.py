@@ -1,0 +1,45 @@
+"""One configured channel of a session: plan, envelope, set-point, and what it has delivered. No decisions, no hardware."""
+
+from rheocore.envelope import Envelope
+from rheocore.feeder import Feeder
+from rheocore.plan import Plan
+
+
+class Channel:
+    """One configured channel: its plan, envelope, set-point and what it has delivered in this session."""
+
+    def __init__(self, n, cfg, ring):
+        self.n = n
+        self.cfg = cfg
+        self.target_ua = cfg["amplitude_ua"]
+        self.left_us = cfg["duration_ms"] * 1000
+        self.feeder = Feeder(*ring)
+        self.pulses = self.truncated = self.charge_pc = 0  # of the stretches before this one
+        self.set_ua = 0
+        self.running = False
+        self.wanted = False  # started in this session (so: to be started again at resume)
+        self.started_ms = 0
+        self.envelope = None
+
+    def begin(self, now_ms):
+        self.feeder.begin(Plan(self.cfg, self.left_us))
+        self.envelope = Envelope(self.cfg, self.left_us)
+        self.started_ms = now_ms
+        self.wanted = self.running = True
+
+    def settle(self, cut):
+        """Take the stretch that has just ended into the totals; cut: its last pulse was truncated."""
+        feeder = self.feeder
+        self.pulses += feeder.pulses - cut
+        self.truncated += cut
+        self.charge_pc += feeder.charge_pc
+        self.left_us -= feeder.t_us
+        self.running = False
+        self.set_ua = 0
+        feeder.begin(None)
+
+    def pulses_now(self):
+        return self.pulses + self.feeder.pulses
+
+    def charge_nc(self):
+        return (self.charge_pc + self.feeder.charge_pc) // 1000

@@ -1,0 +1,76 @@
+"""The hardware session cutoff: a chain of four DMA channels ends output with no help from the CPU.
+
+wait (DMA timer 0) -> one word to PIO0's IRQ_FORCE: hold, so the pulse in play completes -> 5 ms -> one word to the
+guard's SM3_INSTR: latch. Both ends work by plain register writes, which a DMA does alike on the chip and on the emulator.
+"""
+
+from array import array
+
+import uctypes
+from micropython import const
+
+from rheorp2 import hw
+
+_FIRST = const(4)  # DMA channels 4 to 7
+_TICKS_PER_MS = const(2)  # timer 0: 1 / 62500 of 125 MHz
+_TIMER0_RATE = const(1 << 16 | 62500)
+_TIMER0 = const(0x3B)
+_AT_ONCE = const(0x3F)
+_SETTLE_TICKS = const(10)  # 5 ms from hold to latch: longer than any pulse's two phases
+_MASK = const(0xF << _FIRST)
+
+
+class Cutoff:
+    """hold_word goes to IRQ_FORCE, latch_word to SM3_INSTR. Construct once; prove() at every arm; set() at start."""
+
+    def __init__(self, hold_word, latch_word):
+        self.words = array("I", (hold_word, latch_word, 0, 0, 0))  # 2, 3: scratch for the proof; 4: dummy target
+        self.at = uctypes.addressof(self.words)
+        hw.wr(hw.DMA_TIMER0, _TIMER0_RATE)
+
+    def _load(self, wait_ticks, settle_ticks, hold_to, latch_to):
+        dummy = self.at + 16
+        stages = (
+            (wait_ticks, dummy, dummy, _TIMER0),
+            (1, self.at, hold_to, _AT_ONCE),
+            (settle_ticks, dummy, dummy, _TIMER0),
+            (1, self.at + 4, latch_to, _AT_ONCE),
+        )
+        self.clear()
+        for i in range(4):
+            count, read, write, pace = stages[i]
+            n = _FIRST + i
+            chain = n + 1 if i < 3 else n  # to itself: none
+            at = hw.DMA + 0x40 * n
+            hw.wr(at + 0x10, 1 | 2 << 2 | chain << 11 | pace << 15 | 1 << 21)  # AL1_CTRL: no trigger
+            hw.wr(at, read)
+            hw.wr(at + 4, write)
+            hw.wr(at + 8, count)
+        hw.wr(hw.DMA_MULTI_TRIGGER, 1 << _FIRST)
+
+    def prove(self):
+        """Run the whole chain onto scratch words. True if it arrived in order and in its time (2 ms)."""
+        words = self.words
+        words[2] = words[3] = 0
+        self._load(_TICKS_PER_MS, _TICKS_PER_MS, self.at + 8, self.at + 12)
+        early = words[2] or words[3]
+        until = hw.now_ms() + 5
+        while not words[3] and hw.now_ms() <= until:
+            pass
+        self.clear()
+        return not early and words[2] == words[0] and words[3] == words[1]
+
+    def set(self, ms):
+        """End output ms milliseconds from now (error: one tick of 0.5 ms). Replaces what was set before."""
+        self._load(ms * _TICKS_PER_MS, _SETTLE_TICKS, hw.PIO_IRQ_FORCE, hw.PIO_SM + 3 * hw.SM_STRIDE + 0x10)
+
+    def clear(self):
+        """Take the chain down."""
+        for n in range(_FIRST, _FIRST + 4):
+            hw.wr(hw.DMA + 0x40 * n + 0x10 + hw.CLR, 1)
+        hw.wr(hw.DMA_ABORT, _MASK)
+
+    def fired(self):
+        """True once the wait is over: the count of the first stage is used up."""
+        at = hw.DMA + 0x40 * _FIRST
+        return hw.field(at + 8, 0, 0x3FFFFFFF) == 0 and hw.field(at + 12, 0, 1) == 1 and not hw.field(at + 12, 24, 1)
