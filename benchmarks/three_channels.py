@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "e2e"))
 
-from dut import MS, Dut  # noqa: E402  the path above comes first
-from rheobase import image  # noqa: E402
-from rheobase.emulator import rawrepl  # noqa: E402
+from dut import MS, Dut
+from rheobase import image
+from rheobase.emulator import rawrepl
 
 COLLECT = (
     "import gc, machine\n"

@@ -1,4 +1,7 @@
-"""Reference board: what firmware, host, emulator and bench know of it. A literal only: the host reads it without running it."""
+"""Reference board: what firmware, host, emulator and bench know of it.
+
+A literal only: the host reads it without running it.
+"""
 
 BOARD = {
     "name": "RHEO_PICO",

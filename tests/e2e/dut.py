@@ -1,4 +1,4 @@
-"""The real image on the emulated board with a host beside it, both in simulated time: what the end-to-end tests drive."""
+"""The real image on the emulated board with a host beside it, in simulated time: what the end-to-end tests drive."""
 
 from rheobase.emulator import EmulatedBoard
 from rheobase.measure import drop_unequal, trains

@@ -1,7 +1,7 @@
 """The hardware session cutoff ends output alone: CPU dead with interrupts off, leases endless. Simulated time."""
 
 import pytest
-from dut import MS, Dut
+from dut import MS
 from rheobase.emulator import rawrepl
 
 # Leases without an end, so that nothing but the cutoff can end the output; at `dead_ms` the CPU is gone for good.
@@ -38,7 +38,9 @@ def test_the_cutoff_alone_ends_a_session_balanced_with_the_cpu_dead(dut, duratio
     start_ns = ended(dut, duration_ms, dead_ms=800)
     trains = dut.trains()
     end_ms = (max(t for t, *_ in dut.leg_edges()) - start_ns) / MS
-    assert duration_ms + MARGIN_MS - 15 <= end_ms <= duration_ms + MARGIN_MS + 2  # the last pulse may be a period before
+    assert (
+        duration_ms + MARGIN_MS - 15 <= end_ms <= duration_ms + MARGIN_MS + 2
+    )  # the last pulse may be a period before
     for train in trains.values():
         assert not train.truncated
         assert not train.overlaps

@@ -221,7 +221,7 @@ def test_what_is_measured_is_shown_only_while_it_flows(dut):
 
 
 def test_an_interlock_pin_that_something_drives_is_let_go(dut):
-    """Somebody at the REPL made the pin an output, high: the app takes the function away, and the loop decides again."""
+    """Somebody made the pin an output, high: the app takes the function away, and the loop decides again."""
     dut.board.send(b"\x03")
     dut.run_ms(100)
     dut.board.send(b"from machine import Pin; p = Pin(9, Pin.OUT, value=1)\r\n")

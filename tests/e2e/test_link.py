@@ -118,7 +118,13 @@ def test_a_loop_stalled_for_700_ms_is_an_underrun_that_stays_off(dut):
         "from rheorp2 import app\napp.main()\n",
     )
     dut.run_ms(200)
-    dut.load({1: {"duration_ms": 5000}, 2: {"duration_ms": 5000, "period_us": 2500}, 3: {"duration_ms": 5000, "period_us": 500_000}})
+    dut.load(
+        {
+            1: {"duration_ms": 5000},
+            2: {"duration_ms": 5000, "period_us": 2500},
+            3: {"duration_ms": 5000, "period_us": 500_000},
+        }
+    )
     dut.start()
     dut.run_ms(3000)
     result = dut.call("result")
@@ -140,7 +146,9 @@ def test_a_loop_stalled_for_100_ms_ends_balanced_on_the_channels_that_were_still
         "from rheorp2 import app\napp.main()\n",
     )
     dut.run_ms(200)
-    dut.load({1: {"duration_ms": 5000, "period_us": 2_500}, 2: {"duration_ms": 5000, "period_us": 7_000, "width_us": 900}})
+    dut.load(
+        {1: {"duration_ms": 5000, "period_us": 2_500}, 2: {"duration_ms": 5000, "period_us": 7_000, "width_us": 900}}
+    )
     dut.start()
     dut.run_ms(2000)
     result = dut.call("result")
@@ -173,7 +181,12 @@ def test_a_request_nested_200_deep_is_refused_and_nothing_breaks(dut):
     dut.load({1: {"duration_ms": 5000}})
     dut.start()
     dut.run_ms(700)
-    text = b'{"jsonrpc":"2.0","id":500,"method":"configure","params":{"channels":{"1":{"kind":' + b"[" * 200 + b"]" * 200 + b"}}}}"
+    text = (
+        b'{"jsonrpc":"2.0","id":500,"method":"configure","params":{"channels":{"1":{"kind":'
+        + b"[" * 200
+        + b"]" * 200
+        + b"}}}}"
+    )
     dut._id = 500
     dut.board.send(b"%s %08x\n" % (text, binascii.crc32(text)))
     dut.run_ms(300)

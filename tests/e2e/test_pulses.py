@@ -26,7 +26,10 @@ def check(train, width_us, gap_us, period_us=None):
 )
 def test_widths_and_gaps_are_exact_to_the_tick(dut, shapes):
     dut.load(
-        {n + 1: {"width_us": w, "gap_us": g, "duration_ms": 1000, "period_us": 10_000} for n, (w, g) in enumerate(shapes)}
+        {
+            n + 1: {"width_us": w, "gap_us": g, "duration_ms": 1000, "period_us": 10_000}
+            for n, (w, g) in enumerate(shapes)
+        }
     )
     dut.start()
     result = dut.run_to_end()
@@ -36,14 +39,10 @@ def test_widths_and_gaps_are_exact_to_the_tick(dut, shapes):
         assert result["channels"][str(n)]["pulses"] == len(trains[n].pulses) == 100
 
 
-@pytest.mark.parametrize(
-    ("rates_hz", "duration_ms"), [((1, 2, 4), 4000), ((15, 50, 100), 2000), ((250, 400, 3), 1000)]
-)
+@pytest.mark.parametrize(("rates_hz", "duration_ms"), [((1, 2, 4), 4000), ((15, 50, 100), 2000), ((250, 400, 3), 1000)])
 def test_periods_are_exact_at_three_rates_at_once(dut, rates_hz, duration_ms):
     periods_us = [(2_000_000 // hz + 1) // 2 for hz in rates_hz]
-    dut.load(
-        {n: {"period_us": p, "duration_ms": duration_ms, "width_us": 200} for n, p in enumerate(periods_us, 1)}
-    )
+    dut.load({n: {"period_us": p, "duration_ms": duration_ms, "width_us": 200} for n, p in enumerate(periods_us, 1)})
     dut.start()
     result = dut.run_to_end()
     trains = dut.trains()

@@ -288,7 +288,12 @@ def test_ramps_fit_into_a_shortened_session_and_only_there():
     """Both are shortened alike, never below 0.5 s; the protocol's own length never changes them."""
     preset = library.load("tens_conventional")
     own = compact(preset, 1000)
-    for duration_ms, ramps_ms in ((10_000, (4000, 4000)), (8_000, (4000, 4000)), (2_000, (1000, 1000)), (1_000, (500, 500))):
+    for duration_ms, ramps_ms in (
+        (10_000, (4000, 4000)),
+        (8_000, (4000, 4000)),
+        (2_000, (1000, 1000)),
+        (1_000, (500, 500)),
+    ):
         cfg = compact(preset, 1000, duration_ms)
         assert (cfg["ramp_up_ms"], cfg["ramp_down_ms"]) == ramps_ms
     assert (own["ramp_up_ms"], own["ramp_down_ms"]) == (4000, 4000)

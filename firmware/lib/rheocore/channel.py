@@ -1,4 +1,4 @@
-"""One configured channel of a session: plan, envelope, set-point, and what it has delivered. No decisions, no hardware."""
+"""One configured channel of a session: plan, envelope, set-point, what it has delivered. No decisions, no hardware."""
 
 from rheocore.envelope import Envelope
 from rheocore.feeder import Feeder

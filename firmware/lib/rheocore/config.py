@@ -105,7 +105,9 @@ def _check_together(cfg, kind):
     if kind == "burst":
         length = cfg["period_us"] * cfg["burst_pulses"]
         if length > cfg["burst_period_us"]:
-            raise ConfigError("burst_too_long", "burst_pulses", cfg["burst_pulses"], cfg["burst_period_us"] // cfg["period_us"])
+            raise ConfigError(
+                "burst_too_long", "burst_pulses", cfg["burst_pulses"], cfg["burst_period_us"] // cfg["period_us"]
+            )
     if kind == "modulated" and cfg["lo_millihz"] > cfg["hi_millihz"]:
         raise ConfigError("too_low", "hi_millihz", cfg["hi_millihz"], cfg["lo_millihz"])
     if ("on_ms" in cfg) != ("off_ms" in cfg):

@@ -12,20 +12,35 @@ ENDS = {
 
 # Faults: latched until cleared, and cleared only once the cause is gone. name: (sentence, what to do).
 FAULTS = {
-    "host_lost": ("The host went silent for more than 1 s.", "Check the cable, clear the fault and start again from zero."),
+    "host_lost": (
+        "The host went silent for more than 1 s.",
+        "Check the cable, clear the fault and start again from zero.",
+    ),
     "host_break": ("Ctrl-C reached the board: output was cut at once.", "Clear the fault and start again from zero."),
     "interlock_open": ("The interlock is open.", "Close the interlock, then clear the fault."),
     "electrode_open": ("An electrode or a lead has no contact.", "Check leads and contact, then clear the fault."),
     "electrode_short": ("An output is shorted.", "Check leads, then clear the fault."),
     "amplitude_error": ("The measured current is off the set one.", "Check the output stage; calibrate the board."),
-    "starved": ("The plan did not reach the pulse engine in time.", "Clear the fault; if it returns, file a bug with the record."),
-    "cutoff": ("The hardware session cutoff ended the output.", "Clear the fault; the session's own end came late: file a bug."),
+    "starved": (
+        "The plan did not reach the pulse engine in time.",
+        "Clear the fault; if it returns, file a bug with the record.",
+    ),
+    "cutoff": (
+        "The hardware session cutoff ended the output.",
+        "Clear the fault; the session's own end came late: file a bug.",
+    ),
     "watchdog": ("The watchdog reset the board.", "Clear the fault; if it returns, file a bug with the record."),
     "reset": ("The board was reset.", "Clear the fault and start again from zero."),
     "supply_low": ("The supply of the output stage is low.", "Charge or change the battery, then clear the fault."),
     "clock": ("The system clock is not what the pulses need.", "Reset the board; never call machine.freq()."),
-    "self_test": ("The self-test at arming failed.", "Open and close the interlock, clear, arm again; else have the board checked."),
-    "underrun": ("The main loop stalled: the pulse engine ran dry and stayed off.", "Clear the fault and start again from zero."),
+    "self_test": (
+        "The self-test at arming failed.",
+        "Open and close the interlock, clear, arm again; else have the board checked.",
+    ),
+    "underrun": (
+        "The main loop stalled: the pulse engine ran dry and stayed off.",
+        "Clear the fault and start again from zero.",
+    ),
     "internal": ("The firmware met an error of its own.", "Clear the fault; file a bug with the record."),
 }
 

@@ -18,7 +18,8 @@ _MASK = SIZE - 1
 class Feeder:
     """Items of one channel on their way.
 
-    ring: array('H') that holds the ring from half `first` on (the DMA wants it aligned). made, read, played: items since begin(), counted up and never wrapped.
+    ring: array('H') that holds the ring from half `first` on, aligned for the DMA. made, read, played: items since
+    begin(), counted up and never wrapped.
     pulses, charge_pc, t_us: of the items played since begin(). A pulse counts when the state machine takes its item.
     """
 

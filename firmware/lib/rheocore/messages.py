@@ -40,7 +40,7 @@ STOP_REASONS = ("stop_command", "operator_key", "operator_interrupt")
 #                           Sent for each telemetry, and at least every 250 ms. token 0 or null: no session
 # device -> host:
 #   tel [TELEMETRY...]      every TELEMETRY_MS while armed or live, at 1 Hz else; only what fits the window
-#   event [n, dev_us, kind, detail]   kind: "state" (detail: state), "fault" (detail: fault), "end" (detail: stop reason)
+#   event [n, dev_us, kind, detail]   kind "state": detail is the state; "fault": the fault; "end": the stop reason
 TELEMETRY = ("seq", "dev_us", "state", "t_left_ms", "interlock", "fault", "channels")
 CHANNEL = ("set_ua", "meas_ua", "ohms", "pulses", "charge_nc")  # one list per configured channel, in channel order
 EVENT = ("n", "dev_us", "kind", "detail")
@@ -56,20 +56,36 @@ RESULT = "state stop_reason fault duration_ms channels bad_lines".split()
 
 # name: (JSON-RPC code, sentence with {parameters}, what to do)
 ERRORS = {
-    "parse_error": (-32700, "The board could not read the line as JSON.", "Resend it; if it persists, check the cable."),
+    "parse_error": (
+        -32700,
+        "The board could not read the line as JSON.",
+        "Resend it; if it persists, check the cable.",
+    ),
     "invalid_request": (-32600, "The message is not a JSON-RPC request.", "Use a rheo of the board's wire version."),
     "method_not_found": (-32601, "The board has no method {method}.", "Use a rheo of the board's wire version."),
     "invalid_params": (-32602, "{field}: {why}.", "Correct the value and send it again."),
-    "internal_error": (-32603, "The firmware met an error of its own: {why}.", "Output is off. File a bug with the record."),
+    "internal_error": (
+        -32603,
+        "The firmware met an error of its own: {why}.",
+        "Output is off. File a bug with the record.",
+    ),
     "bad_crc": (-32001, "A line arrived damaged and was not executed.", "Resend it; if it persists, check the cable."),
     "too_long": (-32002, "A line was longer than {max} bytes and was not executed.", "Send shorter lines."),
     "stale_id": (-32003, "Request id {id} is not newer than {last}: not executed.", "Begin with hello."),
     "hello_first": (-32004, "The board was not greeted yet.", "Begin with hello."),
-    "wire_mismatch": (-32005, "The board speaks wire version {board}, the host {host}.", "Deploy or flash this rheo's firmware."),
+    "wire_mismatch": (
+        -32005,
+        "The board speaks wire version {board}, the host {host}.",
+        "Deploy or flash this rheo's firmware.",
+    ),
     "wrong_state": (-32010, "{method} is not possible in state {state}.", "See `rheo status`."),
     "refused": (-32011, "{field} {value} is refused: {why} (bound {bound}).", "Choose a value within the bound."),
     "fault": (-32012, "The board has latched {fault}.", "Remove the cause, then `rheo clear-fault`."),
     "bad_token": (-32013, "Another session holds the board.", "Stop it first: `rheo stop`."),
     "not_gone": (-32014, "{fault} cannot be cleared: its cause is still there.", "Remove the cause first."),
-    "no_hook": (-32015, "This MicroPython lacks the board's reset hook: bench only.", "Flash the board's image, or mark the protocol for the bench."),
+    "no_hook": (
+        -32015,
+        "This MicroPython lacks the board's reset hook: bench only.",
+        "Flash the board's image, or mark the protocol for the bench.",
+    ),
 }

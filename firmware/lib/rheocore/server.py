@@ -9,7 +9,10 @@ from rheocore.session import StateError
 
 
 class Server:
-    """session: the state machine. board: the description. info: dict of what hello adds. sense(n) -> (ua, ohms) or None."""
+    """session: the state machine. board: the description. info: dict of what hello adds.
+
+    sense(n) -> (ua, ohms) or None.
+    """
 
     def __init__(self, session, board, info, sense):
         self.session = session
@@ -139,11 +142,15 @@ class Server:
             raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
         for key in params["channels"]:
             if key not in known:
-                raise StateError("invalid_params", {"field": "channels", "why": "no channel %s on this board" % str(key)[:8]})
+                raise StateError(
+                    "invalid_params", {"field": "channels", "why": "no channel %s on this board" % str(key)[:8]}
+                )
             cfg = params["channels"][key]
             for refusal in limits.judge(cfg, self.board):
                 code, field, value, bound = refusal
-                raise StateError("refused", {"field": field, "value": value, "why": code, "bound": bound, "channel": key})
+                raise StateError(
+                    "refused", {"field": field, "value": value, "why": code, "bound": bound, "channel": key}
+                )
             configs[int(key)] = cfg
         self.session.configure(configs)
         return {"state": self.session.state}
@@ -197,7 +204,10 @@ class Server:
         return self._confirmed()
 
     def _confirmed(self):
-        return {"state": self.session.state, "confirmed": self.session.output.quiet() or self.session.state in messages.LIVE}
+        return {
+            "state": self.session.state,
+            "confirmed": self.session.output.quiet() or self.session.state in messages.LIVE,
+        }
 
     def _result(self, params, now_ms):
         session = self.session

@@ -11,7 +11,7 @@ The output (rheorp2/engine.py; a refusing fake in tests/core) has:
   kill(pairs)         hard end, at once; returns the channels whose pulse in play was cut
   service(n, feeder, set_ua) -> None or a fault     renew the lease, account what was played; each pass
   finished(n, feeder) -> True once the last item has been played
-  set_ua(n, ua)       set-point                     interlock() -> True closed     cause(fault) -> True while it is there
+  set_ua(n, ua)       set-point        interlock() -> True closed     cause(fault) -> True while it is there
   guard_fault() -> None or a fault   the guard has latched, or is not what it was armed as
   quiet() -> True if every leg reads low
 """
@@ -87,7 +87,9 @@ class Session:
             numbers = list(self.channels)
         for n in numbers:
             if n not in self.channels or self.channels[n].wanted or numbers.count(n) > 1:
-                raise StateError("invalid_params", {"field": "channels", "why": "channel %s is not waiting to start" % n})
+                raise StateError(
+                    "invalid_params", {"field": "channels", "why": "channel %s is not waiting to start" % n}
+                )
         if not numbers:
             raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
         fault = self.output.guard_fault()
@@ -102,7 +104,9 @@ class Session:
         if n not in self.channels:
             raise StateError("invalid_params", {"field": "channel", "why": "channel %s is not configured" % n})
         if not 0 <= ua <= cap_ua:
-            raise StateError("refused", {"field": "ua", "value": ua, "why": "beyond the channel's limit", "bound": cap_ua})
+            raise StateError(
+                "refused", {"field": "ua", "value": ua, "why": "beyond the channel's limit", "bound": cap_ua}
+            )
         self.channels[n].target_ua = ua
 
     def pause(self, now_ms):
@@ -144,7 +148,7 @@ class Session:
     # -- what time and hardware ask ----------------------------------------------------------------------------
 
     def trip(self, fault, now_ms):
-        """Latch a fault: output ends, hard where waiting for a pulse would be wrong. A latched guard has the last word."""
+        """Latch a fault: output ends, hard where waiting for a pulse would be wrong. A latched guard comes first."""
         if self.state == "fault":
             return
         if fault not in HARD and (self.state in LIVE or self.state in ("armed", "paused")):

@@ -5,13 +5,13 @@ import sys
 
 import machine
 import micropython
-
 import rheo_board
 import rheo_build
 from rheocore import frames, messages
 from rheocore.limits import PASS_MS
 from rheocore.server import Server
 from rheocore.session import Session
+
 from rheorp2 import hw
 from rheorp2.dac import Dac
 from rheorp2.engine import Engine
@@ -36,7 +36,9 @@ def _info():
         "firmware": {"version": rheo_build.VERSION, "hash": rheo_build.HASH, "origin": rheo_build.ORIGIN},
         "micropython": os.uname().release,
         "c_hook": hook,
-        "reset_cause": {machine.PWRON_RESET: "power", machine.WDT_RESET: "watchdog"}.get(machine.reset_cause(), "other"),
+        "reset_cause": {machine.PWRON_RESET: "power", machine.WDT_RESET: "watchdog"}.get(
+            machine.reset_cause(), "other"
+        ),
     }
 
 
@@ -94,7 +96,7 @@ class App:
             link.pump()
 
     def read(self):
-        """Answer lines that have arrived: a few a pass, so that a flood of them cannot keep the session from its tick."""
+        """Answer lines that have arrived: a few a pass, so that a flood cannot keep the session from its tick."""
         link = self.link
         server = self.server
         for _ in range(_LINES):
@@ -117,7 +119,7 @@ class App:
             self.sense.read(running[self.turn % len(running)])
 
     def telemetry(self, now):
-        """Send telemetry if it is due: every 100 ms from arm to the end, else at 1 Hz while somebody acknowledges it."""
+        """Send telemetry if due: every 100 ms from arm to the end, else at 1 Hz while somebody acknowledges it."""
         session = self.session
         server = self.server
         busy = session.state in messages.LIVE or session.state in ("armed", "paused")

@@ -1,7 +1,7 @@
 """The hardware session cutoff: a chain of four DMA channels ends output with no help from the CPU.
 
 wait (DMA timer 0) -> one word to PIO0's IRQ_FORCE: hold, so the pulse in play completes -> 5 ms -> one word to the
-guard's SM3_INSTR: latch. Both ends work by plain register writes, which a DMA does alike on the chip and on the emulator.
+guard's SM3_INSTR: latch. Plain register writes, which a DMA does alike on the chip and on the emulator.
 """
 
 from array import array

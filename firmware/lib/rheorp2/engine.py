@@ -9,8 +9,8 @@ from array import array
 import machine
 import uctypes
 from micropython import const
-
 from rheocore import feeder
+
 from rheorp2 import hw
 from rheorp2.cutoff import Cutoff
 from rheorp2.pio_programs import biphasic, guard

@@ -2,15 +2,15 @@
 
 POLLOUT promises room for one byte, and a write of more can wait 500 ms for a host that does not read. So the link keeps
 its own count of what may still be in the transmit buffer: many bytes are written at once only while they surely fit,
-the rest one by one, each behind a POLLOUT. The count goes to zero when the USB controller has nothing left to hand over.
+the rest one by one, each behind a POLLOUT. It is zero again when the USB controller has nothing left to hand over.
 """
 
 import select
 import sys
 
 import micropython
-
 from rheocore import messages
+
 from rheorp2 import hw
 
 _QUEUE = 4096  # bytes that may wait; a reply that does not fit is counted as dropped

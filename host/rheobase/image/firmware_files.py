@@ -29,6 +29,10 @@ def check_board(board: str) -> str:
     return board
 
 
+# Of rheocore, what only the host uses: documents and units. The board takes the compact form (config.py).
+HOST_ONLY = ("compact.py", "nearest.py", "protocol.py", "units.py")
+
+
 def firmware_files(board: str) -> list[tuple[str, Path]]:
     """(path on the device, file here) of everything `board` runs, sorted; empty for stock MicroPython.
 
@@ -40,7 +44,11 @@ def firmware_files(board: str) -> list[tuple[str, Path]]:
     root = paths.firmware_dir()
     files = [("boot.py", root / "boot.py"), ("main.py", root / "main.py")]
     for package in ("rheocore", "rheorp2"):
-        found = sorted(p for p in (root / "lib" / package).rglob("*.py") if not _hidden(p.relative_to(root)))
+        found = sorted(
+            p
+            for p in (root / "lib" / package).rglob("*.py")
+            if p.name not in HOST_ONLY and not _hidden(p.relative_to(root))
+        )
         if not found:
             found = [root / "lib" / package / "__init__.py"]  # reported as missing below
         files += [(p.relative_to(root).as_posix(), p) for p in found]
