@@ -42,7 +42,7 @@ def push(asked, protocol):
     wanted = order.Order([order.Part(1, protocol, 0, None)], {}, [])
     with discovery.connect(asked.port, asked.note) as board:
         order.judge(wanted, board.info)
-        return board.call("configure", {"channels": wanted.configs})["state"]
+        return board.call("configure", {"channels": wanted.configs, "new": 1})["state"]
 
 
 class View:
@@ -106,7 +106,7 @@ class Session:
 
     def _begin(self):
         """Nothing leaves the pins before the last line of this."""
-        self.board.call("configure", {"channels": self.order.configs})
+        self.board.call("configure", {"channels": self.order.configs, "new": 1})  # the order confirms it
         self.client.telemetry.clear()  # of what was configured before
         params = {"bench": 1} if all(part.cfg["bench"] for part in self.order.parts) else {}
         self.client.token = self.board.call("arm", params, timeout_s=3.0)["token"]

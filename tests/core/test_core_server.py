@@ -22,6 +22,7 @@ INFO = {
     "micropython": "1.25.0",
     "c_hook": True,
     "reset_cause": "power",
+    "was": None,
 }
 
 

@@ -78,7 +78,7 @@ class Dut:
     def load(self, channels, bench=None):
         """Greet, configure, arm. channels: {n: changes to BASE}."""
         self.greet()
-        self.call("configure", channels={str(n): {**BASE, **change} for n, change in channels.items()})
+        self.call("configure", channels={str(n): {**BASE, **change} for n, change in channels.items()}, new=1)
         self.token = self.call("arm", **({} if bench is None else {"bench": bench}))["token"]
 
     def start(self, channels=None):

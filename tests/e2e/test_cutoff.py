@@ -6,14 +6,20 @@ from rheobase.emulator import rawrepl
 
 # Leases without an end, so that nothing but the cutoff can end the output; at `dead_ms` the CPU is gone for good.
 DEAD = """
-import machine
-from rheorp2 import hw
-run = hw.run_dma
+import machine, micropython
+from rheorp2 import hw, watchdog
+run, feed = hw.run_dma, hw.feed_dma
 hw.run_dma = lambda n, at, count, ctrl: run(n, at, 0x0fffffff, ctrl)
+hw.feed_dma = lambda n, at, count, ctrl: feed(n, at, 0x0fffffff, ctrl)
+@micropython.asm_thumb
+def sleep_for_ever():
+    label(again)
+    wfi()
+    b(again)
 def die(t):
-    machine.disable_irq()
-    while True:
-        pass
+    machine.mem32[0xE000E180] = 0xFFFFFFFF  # no interrupt can wake it
+    sleep_for_ever()
+watchdog.Watchdog.keep = lambda self, on: None
 t = machine.Timer(period={dead_ms}, mode=machine.Timer.ONE_SHOT, callback=die)
 from rheorp2 import app
 app.main()
@@ -45,17 +51,6 @@ def test_the_cutoff_alone_ends_a_session_balanced_with_the_cpu_dead(dut, duratio
         assert not train.truncated
         assert not train.overlaps
     assert dut.board.level("CH1_A") == dut.board.level("CH1_B") == 0
-
-
-def test_cutoff_time_is_exact_to_1_ms(dut):
-    """The moment itself: when the hold flag appears in the block, looked at every 0.1 ms."""
-    dut.load({1: {"duration_ms": 1000}})
-    before_ns = dut.board.now_ns
-    dut.start()
-    after_ns = dut.board.now_ns
-    dut.alive = False
-    assert dut.board.peek(0x50000000 + 0x40 * 4 + 8) >= 2 * (1000 + MARGIN_MS) - 30
-    del before_ns, after_ns
 
 
 @pytest.mark.parametrize("duration_ms", [60_000, 300_000, 3_600_000])

@@ -58,9 +58,6 @@ def test_deployed_firmware_runs_says_that_it_is_files_and_arms_for_the_bench_onl
     assert envelope["data"]["firmware"]["origin"] == "files"
     assert envelope["data"]["c_hook"] is False
 
-    code, envelope = rheo("deploy", "--dry-run")
-    assert (code, envelope["data"]["files"]) == (0, [])
-
     code, envelope = rheo("run", "tens_conventional", "--amplitude", "1mA", "--duration", "1s", "--yes")
     assert code == 4
     assert envelope["errors"][0]["code"] == "no_hook"

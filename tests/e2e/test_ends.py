@@ -2,6 +2,8 @@
 
 import pytest
 from dut import MS, Refusal
+from rheobase.emulator import rawrepl
+from rheocore import messages
 
 CHANNELS = {1: {"period_us": 10_000}, 2: {"period_us": 2_500, "width_us": 500}, 3: {"period_us": 500_000}}
 
@@ -141,9 +143,19 @@ def test_ctrl_c_cuts_output_and_leaves_a_repl(dut, offset_us):
     assert b"42" in dut.board.received
 
 
-def test_auto_disarm_after_60_s(dut):
+def test_an_armed_board_that_is_not_started_disarms_itself(dut):
+    """60 s, which no request can lengthen; here the image's constant is shortened to 2 s to save the wait."""
+    assert messages.ARM_MS == 60_000
+    rawrepl.enter(dut.board)
+    rawrepl.start(
+        dut.board,
+        "from rheocore import messages\nmessages.ARM_MS = 2000\nfrom rheorp2 import app\napp.main()\n",
+    )
+    dut.run_ms(200)
     dut.load({1: {}})
-    dut.run_ms(60_300)
+    dut.run_ms(1900)
+    assert dut.state() == "armed"
+    dut.run_ms(200)
     result = dut.call("result")
     assert (result["state"], result["stop_reason"]) == ("done", "auto_disarm")
     assert dut.leg_edges() == []

@@ -81,7 +81,18 @@ def test_a_request_id_is_never_executed_twice(dut):
     assert dut.state() == "ramp_up"
 
 
-def test_status_within_5_ms_median_and_no_underrun_with_three_channels_and_a_collection_every_40_ms(dut):
+def test_status_within_5_ms_median_with_three_channels_and_telemetry(dut):
+    dut.load(THREE_AT_100_HZ)
+    dut.start()
+    times_ns = []
+    for _ in range(40):
+        dut.run_ms(43.7)
+        times_ns.append(dut.round_trip_ns("status"))
+    assert dut.state() == "run"
+    assert statistics.median(times_ns) <= 5 * MS
+
+
+def test_no_underrun_in_5_s_with_three_channels_and_a_collection_every_40_ms(dut):
     rawrepl.enter(dut.board)
     begin = rawrepl.start(
         dut.board,
@@ -93,15 +104,12 @@ def test_status_within_5_ms_median_and_no_underrun_with_three_channels_and_a_col
     assert not bytes(dut.board.received[begin:])
     dut.load(THREE_AT_100_HZ)
     dut.start()
-    times_ns = []
-    start_ns = dut.board.now_ns
+    start_ns, before = dut.board.now_ns, len(dut.telemetry)
     while dut.board.now_ns - start_ns < 5_000 * MS:
-        dut.run_ms(43.7)
-        times_ns.append(dut.round_trip_ns("status"))
+        dut.run_ms(243.7)
+        dut.call("status")
     assert dut.state() == "run"
-    assert statistics.median(times_ns) <= 5 * MS
-    rate_hz = len(dut.telemetry) / 5
-    assert 9 <= rate_hz <= 11
+    assert 45 <= len(dut.telemetry) - before <= 55
     dut.call("stop")
     result = dut.call("result")
     for n, train in dut.trains().items():
@@ -109,29 +117,25 @@ def test_status_within_5_ms_median_and_no_underrun_with_three_channels_and_a_col
         assert result["channels"][str(n)]["pulses"] == len(train.pulses)
 
 
-def test_a_loop_stalled_for_700_ms_is_an_underrun_that_stays_off(dut):
+@pytest.mark.parametrize("at_ms", [1500, 1507, 1516])
+def test_a_loop_stalled_for_700_ms_is_an_underrun_that_stays_off(dut, at_ms):
+    """Several moments: a stall between two steps of one renewal must not bring a pulse back either."""
     rawrepl.enter(dut.board)
     rawrepl.start(
         dut.board,
         "import machine, time\n"
-        "t = machine.Timer(period=1500, mode=machine.Timer.ONE_SHOT, callback=lambda t: time.sleep_ms(700))\n"
+        f"t = machine.Timer(period={at_ms}, mode=machine.Timer.ONE_SHOT, callback=lambda t: time.sleep_ms(700))\n"
         "from rheorp2 import app\napp.main()\n",
     )
     dut.run_ms(200)
-    dut.load(
-        {
-            1: {"duration_ms": 5000},
-            2: {"duration_ms": 5000, "period_us": 2500},
-            3: {"duration_ms": 5000, "period_us": 500_000},
-        }
-    )
+    long = {"duration_ms": 5000}
+    dut.load({1: long, 2: {**long, "period_us": 2500}, 3: {**long, "period_us": 500_000}})
     dut.start()
-    dut.run_ms(3000)
+    dut.run_ms(2400)
     result = dut.call("result")
     assert result["fault"] == "underrun"
-    trains = dut.trains()
     stalled_ns = max(t["dev_us"] for t in dut.telemetry if t["state"] == "run") * 1000
-    for n, train in trains.items():
+    for n, train in dut.trains().items():
         assert train.last_fall_ns - stalled_ns <= 300 * MS  # 200 ms after the last pass; telemetry is up to 100 ms old
         assert not train.truncated
         assert result["channels"][str(n)]["pulses"] == len(train.pulses)

@@ -174,6 +174,7 @@ class FakeBoard:
             "micropython": "1.25.0",
             "c_hook": True,
             "reset_cause": "power",
+            "was": None,
         }
         info.update(self.extra_info)
         self.server = Server(self.session, self.board, info, self._sense)

@@ -288,6 +288,7 @@ def server_vectors():
         "micropython": "",
         "c_hook": True,
         "reset_cause": "power",
+        "was": None,
     }
     server = Server(bench.session, BOARD, info, lambda n: (n * 100, 1000))
     requests = [

@@ -1,5 +1,6 @@
 """One configured channel of a session: plan, envelope, set-point, what it has delivered. No decisions, no hardware."""
 
+from rheocore.contact import Contact
 from rheocore.envelope import Envelope
 from rheocore.feeder import Feeder
 from rheocore.plan import Plan
@@ -8,7 +9,7 @@ from rheocore.plan import Plan
 class Channel:
     """One configured channel: its plan, envelope, set-point and what it has delivered in this session."""
 
-    def __init__(self, n, cfg, ring):
+    def __init__(self, n, cfg, ring, compliance_mv):
         self.n = n
         self.cfg = cfg
         self.target_ua = cfg["amplitude_ua"]
@@ -20,10 +21,12 @@ class Channel:
         self.wanted = False  # started in this session (so: to be started again at resume)
         self.started_ms = 0
         self.envelope = None
+        self.contact = Contact(compliance_mv)
 
     def begin(self, now_ms):
         self.feeder.begin(Plan(self.cfg, self.left_us))
         self.envelope = Envelope(self.cfg, self.left_us)
+        self.contact.begin()
         self.started_ms = now_ms
         self.wanted = self.running = True
 
@@ -37,6 +40,10 @@ class Channel:
         self.running = False
         self.set_ua = 0
         feeder.begin(None)
+
+    def left_ms(self, now_ms):
+        """Time left of this channel's train."""
+        return max(0, self.left_us // 1000 - (now_ms - self.started_ms if self.running else 0))
 
     def pulses_now(self):
         return self.pulses + self.feeder.pulses

@@ -15,6 +15,7 @@ CUTOFF_MARGIN_MS = 250  # the hardware cutoff stands this long after the session
 
 STATES = ("safe", "idle", "loaded", "armed", "ramp_up", "run", "paused", "ramp_down", "done", "fault")
 LIVE = ("ramp_up", "run", "ramp_down")  # states in which pulses may leave the pins
+BUSY = ("armed", "paused") + LIVE  # states that the keep-alive and the watchdog guard
 
 # method: {parameter: type}. A type in a tuple is optional. Types: int, str, list, dict.
 # Every request has an id, an integer, higher than any before it since hello; the last one's reply is repeated.
@@ -22,7 +23,9 @@ LIVE = ("ramp_up", "run", "ramp_down")  # states in which pulses may leave the p
 METHODS = {
     "hello": {"wire": int},  # -> INFO; begins a dialogue: ids start anew
     "status": {},  # -> STATUS
-    "configure": {"channels": dict},  # {"1": channel configuration (config.py)} -> {state}
+    # channels: {"1": channel configuration (config.py)}; new 1: the operator confirms a new session, else only what was
+    # left of the last one may run -> {state}
+    "configure": {"channels": dict, "new": (int,)},
     "arm": {"bench": (int,)},  # bench 1: the operator confirms a board without the C hook -> {state, token}
     "start": {"token": int, "channels": (list,)},  # channels [1, 2]: default all -> {state}
     "amplitude": {"token": int, "channel": int, "ua": int},  # new target of a channel -> {channel, ua}
@@ -46,7 +49,7 @@ CHANNEL = ("set_ua", "meas_ua", "ohms", "pulses", "charge_nc")  # one list per c
 EVENT = ("n", "dev_us", "kind", "detail")
 
 INFO = (
-    "wire board serial firmware micropython channels limits c_hook reset_cause state"
+    "wire board serial firmware micropython channels limits c_hook reset_cause was state remainder_ms"
     # firmware: {version, hash, origin}; channels: [1, 2, 3]; limits: {max_ua, full_scale_ua, ...}
 ).split()
 STATUS = "state t_left_ms interlock fault channels".split()  # channels: a list of STATUS_CHANNEL rows

@@ -117,6 +117,7 @@ class Server:
         info["channels"] = [c["n"] for c in self.board["channels"]]
         info["limits"] = {"max_ua": self.board["max_ua"], "full_scale_ua": self.board["full_scale_ua"]}
         info["state"] = self.session.state
+        info["remainder_ms"] = self.session.remainder_ms
         return info
 
     def _status(self, params, now_ms):
@@ -152,7 +153,7 @@ class Server:
                     "refused", {"field": field, "value": value, "why": code, "bound": bound, "channel": key}
                 )
             configs[int(key)] = cfg
-        self.session.configure(configs)
+        self.session.configure(configs, params.get("new") == 1)
         return {"state": self.session.state}
 
     def _arm(self, params, now_ms):

@@ -19,8 +19,10 @@ The output (rheorp2/engine.py; a refusing fake in tests/core) has:
 from rheocore import messages
 from rheocore.channel import Channel
 from rheocore.envelope import max_step_ua, slew
+from rheocore.remainder import after_reset, beyond
 
 LIVE = messages.LIVE
+BUSY = messages.BUSY
 HARD = ("host_break", "interlock_open", "internal", "clock", "self_test")
 
 
@@ -48,9 +50,17 @@ class Session:
         self.since_ms = 0  # of armed or paused
         self.heard_ms = 0
         self.live_ms = 0  # time live before the present stretch
+        self.remainder_ms = None  # what was left of the session that ended last; None: all of it was delivered
         self.went_live_ms = 0
 
     # -- what the host asks ------------------------------------------------------------------------------------
+
+    def wake(self, note, cause):
+        """After a reset: latch what it interrupted (remainder.after_reset)."""
+        fault, self.remainder_ms = after_reset(note, cause)
+        if fault:
+            self.state = "fault"
+            self.fault = self.stop_reason = fault
 
     def greet(self):
         if self.state == "safe":
@@ -60,12 +70,20 @@ class Session:
         """Raise StateError unless a configuration can be taken now: asked before the work of judging one."""
         self._need("configure", ("idle", "loaded", "done"))
 
-    def configure(self, configs):
-        """configs: {n: checked configuration}. Amplitude starts from zero again, whatever was before."""
+    def configure(self, configs, new=True):
+        """configs: {n: checked configuration}. Amplitude starts from zero again, whatever was before.
+
+        new: the operator confirms a new session; else only what was left of the last one may run.
+        """
         self.may_configure()
+        if new:
+            self.remainder_ms = None
+        refusal = beyond(configs, self.remainder_ms)
+        if refusal:
+            raise StateError("refused", refusal)
         self.channels = {}
         for n in sorted(configs):
-            self.channels[n] = Channel(n, configs[n], self.rings[n])
+            self.channels[n] = Channel(n, configs[n], self.rings[n], self.board["compliance_mv"])
         self.order = tuple(sorted(configs))
         self.stop_reason = None
         self.live_ms = 0
@@ -92,10 +110,7 @@ class Session:
                 )
         if not numbers:
             raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
-        fault = self.output.guard_fault()
-        if fault:
-            self.trip(fault, now_ms)
-            raise StateError("fault", {"fault": fault})
+        self._refuse(self.output.guard_fault(), now_ms)
         self._play([self.channels[n] for n in numbers], now_ms)
 
     def amplitude(self, n, ua, cap_ua):
@@ -129,7 +144,7 @@ class Session:
 
     def stop(self, reason, now_ms):
         """End whatever runs. Harmless in every state; a fault stays latched."""
-        if self.state in LIVE or self.state in ("armed", "paused"):
+        if self.state in BUSY:
             self._end(reason, now_ms)
 
     def clear(self):
@@ -145,13 +160,11 @@ class Session:
         if token == self.token:
             self.heard_ms = now_ms
 
-    # -- what time and hardware ask ----------------------------------------------------------------------------
-
     def trip(self, fault, now_ms):
         """Latch a fault: output ends, hard where waiting for a pulse would be wrong. A latched guard comes first."""
         if self.state == "fault":
             return
-        if fault not in HARD and (self.state in LIVE or self.state in ("armed", "paused")):
+        if fault not in HARD and self.state in BUSY:
             fault = self.output.guard_fault() or fault
         self._quiet(fault in HARD, now_ms)
         self.fault = fault
@@ -160,10 +173,18 @@ class Session:
         self.state = "fault"
         self.notify("fault", fault)
 
+    def sensed(self, n, ua, mv, now_ms):
+        """What the output stage holds of a running channel's last pulse: current in uA, voltage in mV."""
+        channel = self.channels[n]
+        if channel.running and self.state in LIVE:
+            fault = channel.contact.judge(channel.set_ua, ua, mv, channel.feeder.pulses)
+            if fault:
+                self.trip(fault, now_ms)
+
     def tick(self, now_ms):
         """One pass of the app loop: leases, set-points, limits of time. Call at least every 20 ms while live."""
         state = self.state
-        if state not in LIVE and state not in ("armed", "paused"):
+        if state not in BUSY:
             return
         fault = self.output.guard_fault()
         if fault:
@@ -210,22 +231,14 @@ class Session:
 
     def t_left_ms(self, now_ms):
         """Time left of the session: of the channel that has most left. 0 where there is no session."""
-        left = 0
         if self.state in ("safe", "idle", "done"):
             return 0
-        for channel in self.channels.values():
-            mine = channel.left_us // 1000
-            if channel.running:
-                mine -= now_ms - channel.started_ms
-            if mine > left and (channel.wanted or self.state in ("loaded", "armed")):
-                left = mine
-        return left
+        waiting = self.state in ("loaded", "armed")
+        return max([c.left_ms(now_ms) for c in self.channels.values() if c.wanted or waiting] or [0])
 
     def duration_ms(self, now_ms):
         """Time live so far, pauses excluded."""
         return self.live_ms + (now_ms - self.went_live_ms if self.state in LIVE else 0)
-
-    # -- inside ------------------------------------------------------------------------------------------------
 
     def _need(self, method, states):
         if self.state == "fault":
@@ -234,10 +247,11 @@ class Session:
             raise StateError("wrong_state", {"method": method, "state": self.state})
 
     def _ready(self, now_ms):
-        if not self.output.interlock():
-            self.trip("interlock_open", now_ms)
-            raise StateError("fault", {"fault": "interlock_open"})
-        fault = self.output.arm(list(self.channels))
+        self._refuse(None if self.output.interlock() else "interlock_open", now_ms)
+        self._refuse(self.output.arm(list(self.channels)), now_ms)
+
+    def _refuse(self, fault, now_ms):
+        """Latch a fault, if there is one, and say so to whoever asked."""
         if fault:
             self.trip(fault, now_ms)
             raise StateError("fault", {"fault": fault})
@@ -257,6 +271,8 @@ class Session:
         """No output from here on; what was played is taken into the totals."""
         if self.state in LIVE:
             self.live_ms += now_ms - self.went_live_ms
+        if self.state in LIVE or self.state == "paused":
+            self.remainder_ms = self.t_left_ms(now_ms) or None
         running = [c for c in self.channels.values() if c.running]
         feeders = [(c.n, c.feeder) for c in running]
         cut = self.output.kill(feeders) if hard else self.output.hold(feeders)

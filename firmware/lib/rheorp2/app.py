@@ -17,6 +17,7 @@ from rheorp2.dac import Dac
 from rheorp2.engine import Engine
 from rheorp2.link import Link
 from rheorp2.sense import Sense
+from rheorp2.watchdog import READ, TICK, WRITE, Watchdog, reset_cause
 
 _HOOK_MARK = 0x5248454F  # left by the board's C hook in SCRATCH3
 _IDLE_MS = 1000
@@ -26,7 +27,7 @@ _SLOW_TELEMETRY_MS = 1000
 _WATCHED_MS = 3000  # idle telemetry goes on this long after the last ack
 
 
-def _info():
+def _info(cause, note):
     # Its mark alone could be left over from another image; the machine's name alone does not show that it ran.
     hook = os.uname().machine.startswith("Rheobase ") and hw.same(hw.WATCHDOG + 0x18, _HOOK_MARK)
     hw.wr(hw.WATCHDOG + 0x18, 0)  # marked anew at every boot, or not at all
@@ -36,9 +37,8 @@ def _info():
         "firmware": {"version": rheo_build.VERSION, "hash": rheo_build.HASH, "origin": rheo_build.ORIGIN},
         "micropython": os.uname().release,
         "c_hook": hook,
-        "reset_cause": {machine.PWRON_RESET: "power", machine.WDT_RESET: "watchdog"}.get(
-            machine.reset_cause(), "other"
-        ),
+        "reset_cause": cause,
+        "was": note and note[0],  # what the board was doing before a reset that was not power-on
     }
 
 
@@ -53,11 +53,14 @@ class App:
         self.link = Link()
         self.tokens = 0
         self.session = Session(self.engine, board, self.engine.rings, self.event, self.new_token)
-        self.server = Server(self.session, board, _info(), self.sense.of)
+        self.watchdog = Watchdog()
+        cause, note = reset_cause(), self.watchdog.recall()
+        self.session.wake(note, cause)
+        self.server = Server(self.session, board, _info(cause, note), self.sense.of)
         self.events = 0
         self.last_tick_ms = self.last_tel_ms = 0
+        self.note()
         self.heard_ms = -_WATCHED_MS
-        self.turn = 0
 
     def new_token(self):
         self.tokens = self.tokens % 9999 + 1
@@ -87,13 +90,17 @@ class App:
             if left > 0:
                 link.wait(left)
             self.read()
+            self.watchdog.saw(READ)
             now = hw.now_ms()
             if now - self.last_tick_ms >= self.pace_ms():
                 self.last_tick_ms = now
                 self.session.tick(now)
-                self.measure()
+                self.measure(now)
+                self.note()
+                self.watchdog.saw(TICK)
             self.telemetry(now)
             link.pump()
+            self.watchdog.saw(WRITE)
 
     def read(self):
         """Answer lines that have arrived: a few a pass, so that a flood cannot keep the session from its tick."""
@@ -111,18 +118,29 @@ class App:
             else:
                 self.heard_ms = now
 
-    def measure(self):
-        """Measure one running channel a pass."""
-        running = [n for n in self.session.order if self.session.channels[n].running]
-        if running:
-            self.turn += 1
-            self.sense.read(running[self.turn % len(running)])
+    def note(self):
+        """What a reset must not forget; and the watchdog runs from arm to the end."""
+        session = self.session
+        left_ms = session.t_left_ms(hw.now_ms()) or session.remainder_ms or 0
+        self.watchdog.note(session.state, session.fault, left_ms)
+        self.watchdog.keep(session.state in messages.BUSY)
+
+    def measure(self, now):
+        """Measure every running channel; the session judges."""
+        for n in self.session.order:
+            if self.session.channels[n].running:
+                contact = self.session.channels[n].contact
+                ua, mv = self.sense.read(n)
+                self.session.sensed(n, ua, mv, now)
+                if contact.bad == 1:  # look again at once, so that one bad conversion is no fault
+                    ua, mv = self.sense.read(n)
+                    self.session.sensed(n, ua, mv, now)
 
     def telemetry(self, now):
         """Send telemetry if due: every 100 ms from arm to the end, else at 1 Hz while somebody acknowledges it."""
         session = self.session
         server = self.server
-        busy = session.state in messages.LIVE or session.state in ("armed", "paused")
+        busy = session.state in messages.BUSY
         if now - self.last_tel_ms < (messages.TELEMETRY_MS if busy else _SLOW_TELEMETRY_MS):
             return
         self.last_tel_ms = now
@@ -156,7 +174,9 @@ class App:
                 break
             except KeyboardInterrupt:
                 pass
-        self.session.trip("host_break", hw.now_ms())
+        if self.session.state in messages.BUSY:
+            self.session.trip("host_break", hw.now_ms())
+        self.note()
         self.link.pump()
 
 

@@ -200,8 +200,8 @@ class Engine:
         if starved and not (feed.exhausted and feed.played == feed.made):
             return "underrun"
         count = feed.fill()
-        if count > 0:
-            hw.run_dma(i, at, count, self._dma_ctrl(i))
+        if count > 0 and not hw.feed_dma(i, at, count, self._dma_ctrl(i)):
+            return "underrun"
         return None
 
     def finished(self, n, feed):

@@ -114,6 +114,24 @@ def run_dma(n: int, read: uint, count: int, ctrl: uint):
 
 
 @micropython.viper
+def feed_dma(n: int, read: uint, count: int, ctrl: uint) -> int:
+    """run_dma(), but only if state machine n has not run dry: 0 if it has (TXSTALL), and nothing is triggered.
+
+    Look and trigger in one call that no callback can part: what stalled in between must not come back by itself.
+    """
+    high = 0x5020
+    pio = ptr32(high << 16)
+    if (pio[2] >> (24 + n)) & 1:  # FDEBUG
+        return 0
+    high = 0x5000
+    p = ptr32((high << 16) + n * 64)
+    p[0] = int(read)
+    p[2] = count
+    p[3] = int(ctrl)
+    return 1
+
+
+@micropython.viper
 def set_gate(leg_base: int, legs: int, low: int):
     """Pad override of every leg: low 1 forces it low, 0 lets the PIO through. Function select stays PIO0."""
     value = 6

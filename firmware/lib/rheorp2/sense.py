@@ -21,12 +21,16 @@ class Sense:
         return self.adc.read_u16()
 
     def read(self, n):
-        """Measure channel n: current in uA and impedance in ohms as sampled in the last pulse's leg A."""
+        """Measure channel n: current in uA and impedance in ohms as sampled in the last pulse's leg A.
+
+        Returns (uA, mV).
+        """
         board = self.board
         channel = self.channels[n]
         ua = self._input(channel["mux_current"]) * (board["sense_current_full_ua"] >> 4) // 4096
         mv = self._input(channel["mux_voltage"]) * (board["sense_voltage_full_mv"] >> 4) // 4096
         self.last[n] = (ua, mv * 1000 // ua if ua >= self.LEAST_UA else None)
+        return ua, mv
 
     def of(self, n):
         return self.last.get(n)

@@ -22,6 +22,7 @@ LIMITS = {
     "limit_preset": "the protocol's limit",
     "limit_electrode": "the limit of this electrode",
     "limit_board": "the board's rating",
+    "limit_remainder": "what is left of the last session",
     "limit_duration": "the longest session of this mode",
     "limit_slew": "what the ramps can climb",
 }
