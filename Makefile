@@ -17,6 +17,7 @@ image: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/realtime_factor.py
+	$(BIN)/python benchmarks/three_channels.py
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
