@@ -52,6 +52,7 @@ def test_stop_ends_within_10_ms_last_pulse_complete(dut, wait_us):
     sent_ns = dut.board.now_ns
     reply = dut.call("stop")
     assert reply == {"state": "done", "confirmed": True}
+    assert dut.board.peek(0x50200030) & 1 << 4  # the hold flag stands: no item can have begun between look and gate
     dut.run_ms(300)
     assert quiet_after(dut, sent_ns) <= 10 * MS
     assert counts_match(dut)["stop_reason"] == "stop_command"
