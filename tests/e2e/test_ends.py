@@ -244,4 +244,5 @@ def test_an_interlock_pin_that_something_drives_is_let_go(dut):
     dut.run_ms(400)
     with pytest.raises(Refusal, match="fault"):
         dut.load({1: {}})
+    assert dut.board.peek(0x40014000 + 8 * 9 + 4) & 0x1F == 0x1F  # no function: the emulated pad would not show it
     assert dut.call("status")["fault"] == "interlock_open"
