@@ -118,6 +118,28 @@ def test_stalls_upon_stalls_do_no_harm(stock):
     assert stock(stalled_many_times) == expected()
 
 
+def edge_near_the_end(board, stop, before_us):
+    """Pin interrupts served 200 us after a stall of 5 ms in a computation, and its result."""
+    address = int(rawrepl.run(board, PROGRAM.replace("timer =", "0 and")))
+    begin = rawrepl.start(board, COMPUTE)
+    board.run_for(2 * MS)
+    stop(board, 5)
+    board.run_for(round(5 * MS - before_us * 1000))
+    board.set_pin(16, True)
+    board.run_for(round(before_us * 1000 + 200_000))
+    served = board.peek(address) & 0xFF
+    return served, int(rawrepl.finish(board, begin))
+
+
+def test_what_a_dead_core_has_missed_is_served_at_once_when_it_goes_on(stock):
+    assert stock(edge_near_the_end, cpu.die, 2000) == (1, expected())
+
+
+@pytest.mark.parametrize("before_us", [3, 10])
+def test_a_stall_that_would_end_in_a_handler_ends_after_it(stock, before_us):
+    assert stock(edge_near_the_end, cpu.hang, before_us) == (1, expected())
+
+
 def played(board, stop):
     """Pulses of a DMA-fed train of 10 that were played, all in the 60 ms after the core was stopped."""
     rawrepl.finish(board, rawrepl.start(board, f"feed(0, {dev.period_words(5_000, 100)!r} * 10)\n"))
@@ -136,7 +158,7 @@ def test_pio_and_dma_go_on_with_the_core_stopped(pulses, stop):
 
 
 def reset_in_a_stall(board):
-    cpu.die(board, 20)
+    cpu.die(board, 6)  # would end 1 ms into the boot
     board.run_for(5 * MS)
     board.usb.connected = False
     board.reset()
