@@ -8,6 +8,7 @@ from array import array
 
 from rheocore import feeder, items
 from rheocore.envelope import max_step_ua
+from rheocore.messages import CUTOFF_MARGIN_MS
 
 RING = 2 * feeder.SIZE
 FIFO_WORDS = 4
@@ -74,7 +75,9 @@ class FakeOutput:
             self.rings[n] = (array("H", bytes(2 * (RING + 2 * n))), 2 * n)
         self.machines = {}  # of this arming
         self.playing = set()
+        self.ends_us = {}  # {n: when its train ends}
         self.armed = False
+        self.gate_open = False
         self.closed = True
         self.arm_fault = None
         self.guard = None
@@ -86,12 +89,20 @@ class FakeOutput:
 
     # -- the output's contract
 
+    def ready(self):
+        if not self.closed:
+            return "interlock_open"
+        return "supply_low" if "supply_low" in self.causes else None
+
+    def open(self):
+        return bool(self.playing) or self.gate_open
+
     def arm(self, numbers):
         assert not self.playing, "arm while playing"
         self.calls.append("arm")
         if self.arm_fault:
             return self.arm_fault
-        self.armed = True
+        self.armed = self.gate_open = True
         self.guard = None if self.closed else "interlock_open"
         return None
 
@@ -108,7 +119,9 @@ class FakeOutput:
             machine.free_us = machine.clock_us = now_us
             self.machines[n] = machine
             self.playing.add(n)
-        assert cutoff_ms > 0, "no hardware end"
+        self.ends_us.update({n: now_us + feed.plan.end_us for n, feed in pairs})
+        longest_ms = (max(self.ends_us[n] for n in self.playing) - now_us) // 1000
+        assert 0 <= cutoff_ms - longest_ms - CUTOFF_MARGIN_MS <= 1, f"{cutoff_ms} ms do not end {longest_ms} ms"
         return now_us // 1000
 
     def service(self, n, feed, set_ua):
@@ -176,6 +189,7 @@ class FakeOutput:
     def _end(self, call, pairs, hard):
         assert {n for n, _ in pairs} == self.playing, f"{call} forgets a channel"
         self.calls.append(call)
+        self.gate_open = False
         cut = []
         now_us = self.clock()
         for n, feed in pairs:

@@ -105,3 +105,53 @@ def test_charge_is_counted_at_the_set_point_of_the_pass(ua):
     feed.fill()
     feed.advance(3, 0, ua)
     assert feed.charge_pc == 3 * BASE["width_us"] * ua
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "played", "in_time"),
+    [
+        (1_000, 1, True),  # the first item is taken at once
+        (1_009, 1, True),
+        (1_009, 2, True),  # the millisecond's own error
+        (1_012, 1, True),
+        (1_014, 1, False),  # it should have ended at 10 ms: stuck
+        (1_025, 3, True),
+        (1_018, 3, True),  # 2 ms ahead of the clock
+        (1_000, 2, False),  # ahead of the clock
+        (1_010, 5, False),
+    ],
+)
+def test_what_was_played_must_fit_the_time_passed(now_ms, played, in_time):
+    """Items of 10 ms; margin 2 ms beyond the item in play."""
+    feed = fresh(Plan(dict(BASE, period_us=10_000)))
+    feed.fill()
+    feed.started(1_000, 1_000)
+    feed.advance(played, 0, SET_UA)
+    assert feed.in_time(now_ms, now_ms) == in_time
+
+
+def test_a_pause_of_the_loop_between_its_looks_is_no_reason_to_doubt_the_pulses():
+    """18 ms of garbage collection at the start, and at the look: the time may lie anywhere between."""
+    feed = fresh(Plan(dict(BASE, period_us=10_000)))
+    feed.fill()
+    feed.started(1_000, 1_018)
+    feed.advance(4, 0, SET_UA)
+    assert feed.in_time(1_035, 1_035)
+    assert feed.in_time(1_030, 1_048)
+
+
+def test_the_end_of_the_plan_is_no_lateness():
+    feed = fresh(Plan(dict(BASE, period_us=10_000), 30_000))
+    feed.fill()
+    feed.started(1_000, 1_000)
+    feed.advance(feed.made, 0, SET_UA)
+    assert feed.done()
+    assert feed.in_time(5_000, 5_000)
+
+
+def test_a_place_outside_of_the_ring_is_refused_and_nothing_is_counted():
+    feed = fresh(Plan(BASE))
+    feed.fill()
+    assert feed.advance(-1, 0, SET_UA) == -1
+    assert feed.advance(feed.made + 1, 0, SET_UA) == -1
+    assert (feed.read, feed.played, feed.pulses) == (0, 0, 0)

@@ -128,9 +128,10 @@ def test_start_after_the_guard_latched_is_refused_and_counts_nothing():
 def test_the_set_point_never_jumps_whatever_the_operator_asks():
     """The fake refuses a step above 0.5 % of full scale; here the target leaps about in every state of the train."""
     made = bench(c1=dict(SHORT, duration_ms=6_000))
-    for ua in (10_000, 0, 10_000, 50, 7_000, 10_000, 1):
+    cap_ua = made.session.channels[1].cap_ua
+    for ua in (cap_ua, 0, cap_ua, 50, 5_000, cap_ua, 1):
         made.run(700)
-        made.session.amplitude(1, ua, 10_000)
+        made.session.amplitude(1, ua)
     made.run(10_000, until=lambda: made.session.state == "done")
     settled(made)
 
@@ -139,7 +140,7 @@ def test_the_set_point_never_jumps_whatever_the_operator_asks():
 def test_an_amplitude_beyond_the_cap_is_refused_and_changes_nothing(ua):
     made = bench(c1=SHORT)
     with pytest.raises(StateError) as refused:
-        made.session.amplitude(1, ua, 10_000)
+        made.session.amplitude(1, ua)
     assert refused.value.args[0] == "refused"
     assert made.session.channels[1].target_ua == 2_000
 
@@ -371,7 +372,7 @@ def calls(session, now_ms):
         "configure": lambda: session.configure({1: SHORT}),
         "arm": lambda: session.arm(now_ms),
         "start": lambda: session.start(None, now_ms),
-        "amplitude": lambda: session.amplitude(1, 0, 10_000),
+        "amplitude": lambda: session.amplitude(1, 0),
         "pause": lambda: session.pause(now_ms),
         "resume": lambda: session.resume(now_ms),
     }
@@ -491,7 +492,7 @@ def test_whatever_is_called_the_counts_are_true_and_output_is_on_only_while_live
         elif what == "some":
             session.start([rng.choice(numbers)], made.now_ms)
         elif what == "amplitude":
-            session.amplitude(rng.choice(numbers), rng.randint(0, 10_000), 10_000)
+            session.amplitude(rng.choice(numbers), rng.randint(0, 10_000))
         elif what == "stop":
             session.stop("stop_command", made.now_ms)
         elif what == "trip":
@@ -527,3 +528,61 @@ def test_whatever_is_called_the_counts_are_true_and_output_is_on_only_while_live
     path += [detail if kind == "state" else "fault" for kind, detail in made.events if kind != "end"]
     for here, there in zip(path, path[1:], strict=False):
         assert there in NEXT[here], f"{here} -> {there}"
+
+
+@pytest.mark.parametrize("state", ["idle", "done", "loaded", "safe", "fault", "rum"])
+def test_a_state_gone_wrong_while_pulses_play_ends_them_as_an_internal_fault(state):
+    made = bench(c1=SHORT)
+    made.run(200)
+    made.session.state = state
+    made.run(20)
+    assert made.output.quiet()
+    assert not made.output.open()
+    assert (made.session.state, made.session.fault) == ("fault", "internal")
+
+
+def test_a_state_that_there_is_not_is_an_internal_fault_even_with_nothing_playing():
+    made = Bench(BOARD, Session)
+    made.session.state = "rum"
+    made.run(20)
+    assert (made.session.state, made.session.fault) == ("fault", "internal")
+
+
+@pytest.mark.parametrize("target_ua", [-1, 10_001, 2**29])
+def test_a_target_that_nobody_may_have_set_is_an_internal_fault(target_ua):
+    made = bench(c1=SHORT)
+    made.run(200)
+    made.session.channels[1].target_ua = target_ua
+    made.run(20)
+    assert made.session.fault == "internal"
+    assert made.output.quiet()
+
+
+def test_arming_is_refused_and_latched_while_the_supply_is_low():
+    made = Bench(BOARD, Session)
+    made.session.greet()
+    made.session.configure({1: dict(SHORT)})
+    made.output.causes.add("supply_low")
+    with pytest.raises(StateError):
+        made.session.arm(made.now_ms)
+    assert made.session.fault == "supply_low"
+    with pytest.raises(StateError):
+        made.session.clear()
+    made.output.causes.clear()
+    made.session.clear()
+    assert made.session.state == "idle"
+
+
+def test_the_hardware_end_is_that_of_the_channels_that_play_not_of_those_that_wait():
+    """The fake refuses a cutoff that is not 250 ms after the longest train that plays."""
+    made = Bench(BOARD, Session)
+    made.up({1: dict(SHORT, duration_ms=1_500), 2: dict(SHORT, duration_ms=3_000)}, start=False)
+    made.session.start([1], made.now_ms)
+    made.run(200)
+    made.session.start([2], made.now_ms)
+    made.run(200)
+    made.session.pause(made.now_ms)
+    made.run(200)
+    made.session.resume(made.now_ms)
+    made.run(5_000, until=lambda: made.session.state == "done")
+    settled(made)

@@ -3,7 +3,7 @@
 import pytest
 from dut import MS, Refusal
 from rheobase.emulator import rawrepl
-from rheocore import messages
+from rheocore import session
 
 CHANNELS = {1: {"period_us": 10_000}, 2: {"period_us": 2_500, "width_us": 500}, 3: {"period_us": 500_000}}
 
@@ -145,12 +145,13 @@ def test_ctrl_c_cuts_output_and_leaves_a_repl(dut, offset_us):
 
 
 def test_an_armed_board_that_is_not_started_disarms_itself(dut):
-    """60 s, which no request can lengthen; here the image's constant is shortened to 2 s to save the wait."""
-    assert messages.ARM_MS == 60_000
+    """60 s, which no request can lengthen; here the image's table is shortened to 2 s to save the wait."""
+    assert session.WAITS["armed"] == (60_000, "auto_disarm")
     rawrepl.enter(dut.board)
     rawrepl.start(
         dut.board,
-        "from rheocore import messages\nmessages.ARM_MS = 2000\nfrom rheorp2 import app\napp.main()\n",
+        "from rheocore import session\nsession.WAITS['armed'] = 2000, 'auto_disarm'\n"
+        "from rheorp2 import app\napp.main()\n",
     )
     dut.run_ms(200)
     dut.load({1: {}})

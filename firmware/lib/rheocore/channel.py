@@ -1,17 +1,20 @@
 """One configured channel of a session: plan, envelope, set-point, what it has delivered. No decisions, no hardware."""
 
 from rheocore.contact import Contact
-from rheocore.envelope import Envelope
+from rheocore.envelope import Envelope, max_step_ua, slew
 from rheocore.feeder import Feeder
+from rheocore.limits import amplitude_max_ua
 from rheocore.plan import Plan
 
 
 class Channel:
     """One configured channel: its plan, envelope, set-point and what it has delivered in this session."""
 
-    def __init__(self, n, cfg, ring, compliance_mv):
+    def __init__(self, n, cfg, ring, board):
         self.n = n
         self.cfg = cfg
+        self.cap_ua = amplitude_max_ua(cfg, board)[1]
+        self.step_ua = max_step_ua(board["full_scale_ua"])
         self.target_ua = cfg["amplitude_ua"]
         self.left_us = cfg["duration_ms"] * 1000
         self.feeder = Feeder(*ring)
@@ -21,7 +24,7 @@ class Channel:
         self.wanted = False  # started in this session (so: to be started again at resume)
         self.started_ms = 0
         self.envelope = None
-        self.contact = Contact(compliance_mv)
+        self.contact = Contact(board["compliance_mv"])
 
     def begin(self, now_ms):
         self.feeder.begin(Plan(self.cfg, self.left_us))
@@ -29,6 +32,14 @@ class Channel:
         self.contact.begin()
         self.started_ms = now_ms
         self.wanted = self.running = True
+
+    def step(self, now_ms):
+        """One pass of the set-point on its way, in uA; None if the target cannot be: nobody may have set it so."""
+        if not 0 <= self.target_ua <= self.cap_ua:
+            return None
+        wanted = self.target_ua * (self.envelope.level(now_ms - self.started_ms) >> 4) >> 12
+        self.set_ua = self.feeder.ua = slew(self.set_ua, wanted, self.step_ua)
+        return self.set_ua
 
     def settle(self, cut):
         """Take the stretch that has just ended into the totals; cut: its last pulse was truncated."""

@@ -22,7 +22,7 @@ FAULTS = {
     "electrode_short": ("An output is shorted.", "Check leads, then clear the fault."),
     "amplitude_error": ("The measured current is off the set one.", "Check the output stage; calibrate the board."),
     "starved": (
-        "The plan did not reach the pulse engine in time.",
+        "Items were ready, and the DMA did not bring them to the pulse engine.",
         "Clear the fault; if it returns, file a bug with the record.",
     ),
     "cutoff": (
@@ -32,7 +32,10 @@ FAULTS = {
     "watchdog": ("The watchdog reset the board.", "Clear the fault; if it returns, file a bug with the record."),
     "reset": ("The board was reset.", "Clear the fault and start again from zero."),
     "supply_low": ("The supply of the output stage is low.", "Charge or change the battery, then clear the fault."),
-    "clock": ("The system clock is not what the pulses need.", "Reset the board; never call machine.freq()."),
+    "clock": (
+        "The pulses and the system clock do not agree.",
+        "Reset the board; never call machine.freq(). If it returns, have the board checked.",
+    ),
     "self_test": (
         "The self-test at arming failed.",
         "Open and close the interlock, clear, arm again; else have the board checked.",

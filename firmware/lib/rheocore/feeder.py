@@ -13,6 +13,7 @@ BYTES = 4 * SIZE
 LEASE_US = 100_000
 _PULSE = 0x8000  # flag beside the duration (at most 16000)
 _MASK = SIZE - 1
+_LATE_MS = 2  # how far the played time may lie off the clock's, beyond the item in play: both count one crystal
 
 
 class Feeder:
@@ -40,6 +41,26 @@ class Feeder:
         self.charge_pc = 0
         self.ua = 0  # set-point now, uA: whoever sets the DAC says it here
         self.t_us = 0
+        self.last_us = 0  # of it: the item in play, or played last
+        self.early_ms = self.late_ms = 0
+
+    def started(self, early_ms, late_ms):
+        """The first item's leave was given between these two times."""
+        self.early_ms = early_ms
+        self.late_ms = late_ms
+
+    def done(self):
+        """True once the plan is used up and every item taken."""
+        return self.exhausted and self.played == self.made
+
+    def in_time(self, early_ms, late_ms):
+        """True if what was played fits the time passed. The account was made between these two times.
+
+        A machine that is stuck, too fast or too slow, or that plays words that nobody made, is out of time.
+        """
+        if (self.t_us - self.last_us) // 1000 > late_ms - self.early_ms + _LATE_MS:
+            return False
+        return self.done() or self.t_us // 1000 >= early_ms - self.late_ms - _LATE_MS
 
     def fill(self):
         """Make items until the lease is full or the plan ends. Returns the number of unread words: the DMA's count."""
@@ -63,8 +84,10 @@ class Feeder:
         """Account: the DMA stands at word `position` of the ring, `queued` of the words read are still in the FIFO.
 
         set_ua: set-point of the pulses that were played meanwhile, in uA. Returns the number of unread words, -1 if the
-        position cannot be: it lies beyond what was made.
+        position cannot be: below zero or beyond what was made.
         """
+        if position < 0:
+            return -1
         cost = self.cost
         ahead = (position - self.read) & _MASK
         if ahead > self.made - self.read:
@@ -77,13 +100,12 @@ class Feeder:
         while self.played < played:
             i = self.played & _MASK
             dur = cost[i]
-            if dur & _PULSE:
+            self.last_pulse = dur >> 15
+            if self.last_pulse:
+                dur &= ~_PULSE
                 self.pulses += 1
-                self.last_pulse = 1
                 self.charge_pc += set_ua * (ring[self.first + 2 * i] & 0x3FF)
-                self.t_us += dur & ~_PULSE
-            else:
-                self.last_pulse = 0
-                self.t_us += dur
+            self.last_us = dur
+            self.t_us += dur
             self.played += 1
         return self.made - self.read

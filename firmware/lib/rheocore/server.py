@@ -178,11 +178,8 @@ class Server:
 
     def _amplitude(self, params, now_ms):
         self._held(params)
-        n = params["channel"]
-        channel = self.session.channels.get(n)
-        cap_ua = limits.amplitude_max_ua(channel.cfg, self.board)[1] if channel else 0
-        self.session.amplitude(n, params["ua"], cap_ua)
-        return {"channel": n, "ua": params["ua"]}
+        self.session.amplitude(params["channel"], params["ua"])
+        return {"channel": params["channel"], "ua": params["ua"]}
 
     def _pause(self, params, now_ms):
         self.session.pause(now_ms)

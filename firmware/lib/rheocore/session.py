@@ -4,6 +4,7 @@ safe -> idle -> loaded -> armed -> ramp_up -> run <-> paused -> ramp_down -> don
 Everything that ends output goes through _end(); a fault is left only by clear(), once its cause is gone.
 
 The output (rheorp2/engine.py; a refusing fake in tests/core) has:
+  ready() -> None or what stands in the way of arming: interlock_open, supply_low
   arm(numbers) -> None or a fault   self-test, gate open, set-points 0, no edge on a leg
   start(pairs, cutoff_ms)   begin to play [(n, feeder)], together; the hardware ends all of it after cutoff_ms;
                             returns the time of the first item in ms
@@ -12,17 +13,17 @@ The output (rheorp2/engine.py; a refusing fake in tests/core) has:
   service(n, feeder, set_ua) -> None or a fault     renew the lease, account what was played; each pass
   finished(n, feeder) -> True once the last item has been played
   set_ua(n, ua)       set-point        interlock() -> True closed     cause(fault) -> True while it is there
-  guard_fault() -> None or a fault   the guard has latched, or is not what it was armed as
-  quiet() -> True if every leg reads low
+  guard_fault() -> None or a fault   the guard has latched, or the hardware is not what it was armed as
+  open() -> True while the gate is open     quiet() -> True if every leg reads low
 """
 
 from rheocore import messages
 from rheocore.channel import Channel
-from rheocore.envelope import max_step_ua, slew
 from rheocore.remainder import after_reset, beyond
 
 LIVE = messages.LIVE
 BUSY = messages.BUSY
+WAITS = {"armed": (messages.ARM_MS, "auto_disarm"), "paused": (messages.PAUSE_MS, "limit")}
 HARD = ("host_break", "interlock_open", "internal", "clock", "self_test")
 
 
@@ -40,7 +41,6 @@ class Session:
         self.rings = rings
         self.notify = notify
         self.new_token = new_token
-        self.step_ua = max_step_ua(board["full_scale_ua"])
         self.state = "safe"
         self.fault = None
         self.stop_reason = None
@@ -49,9 +49,8 @@ class Session:
         self.token = None
         self.since_ms = 0  # of armed or paused
         self.heard_ms = 0
-        self.live_ms = 0  # time live before the present stretch
-        self.remainder_ms = None  # what was left of the session that ended last; None: all of it was delivered
-        self.went_live_ms = 0
+        self.live_ms = self.went_live_ms = 0  # time live before the present stretch, and its begin
+        self.remainder_ms = None  # what was left of the last session; None: all of it was delivered
 
     # -- what the host asks ------------------------------------------------------------------------------------
 
@@ -83,7 +82,7 @@ class Session:
             raise StateError("refused", refusal)
         self.channels = {}
         for n in sorted(configs):
-            self.channels[n] = Channel(n, configs[n], self.rings[n], self.board["compliance_mv"])
+            self.channels[n] = Channel(n, configs[n], self.rings[n], self.board)
         self.order = tuple(sorted(configs))
         self.stop_reason = None
         self.live_ms = 0
@@ -105,23 +104,22 @@ class Session:
             numbers = list(self.channels)
         for n in numbers:
             if n not in self.channels or self.channels[n].wanted or numbers.count(n) > 1:
-                raise StateError(
-                    "invalid_params", {"field": "channels", "why": "channel %s is not waiting to start" % n}
-                )
+                why = "channel %s is not waiting to start" % n
+                raise StateError("invalid_params", {"field": "channels", "why": why})
         if not numbers:
             raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
         self._refuse(self.output.guard_fault(), now_ms)
         self._play([self.channels[n] for n in numbers], now_ms)
 
-    def amplitude(self, n, ua, cap_ua):
+    def amplitude(self, n, ua):
         """New target of a channel; the device walks there by its own steps."""
         self._need("amplitude", ("loaded", "armed", "paused") + LIVE)
         if n not in self.channels:
             raise StateError("invalid_params", {"field": "channel", "why": "channel %s is not configured" % n})
+        cap_ua = self.channels[n].cap_ua
         if not 0 <= ua <= cap_ua:
-            raise StateError(
-                "refused", {"field": "ua", "value": ua, "why": "beyond the channel's limit", "bound": cap_ua}
-            )
+            why = "beyond the channel's limit"
+            raise StateError("refused", {"field": "ua", "value": ua, "why": why, "bound": cap_ua})
         self.channels[n].target_ua = ua
 
     def pause(self, now_ms):
@@ -185,21 +183,23 @@ class Session:
         """One pass of the app loop: leases, set-points, limits of time. Call at least every 20 ms while live."""
         state = self.state
         if state not in BUSY:
-            return
+            return self._still(now_ms)
         fault = self.output.guard_fault()
         if fault:
             return self.trip(fault, now_ms)
         if now_ms - self.heard_ms > messages.KEEPALIVE_MS:
             return self.trip("host_lost", now_ms)
-        if state == "armed":
-            if now_ms - self.since_ms >= messages.ARM_MS:
-                self._end("auto_disarm", now_ms)
-            return
-        if state == "paused":
-            if now_ms - self.since_ms >= messages.PAUSE_MS:
-                self._end("limit", now_ms)
-            return
-        self._live(now_ms)
+        if state in LIVE:
+            return self._live(now_ms)
+        longest_ms, reason = WAITS[state]
+        if now_ms - self.since_ms >= longest_ms:
+            self._end(reason, now_ms)
+
+    def _still(self, now_ms):
+        """In every other state nothing may play: an open gate, or a state that there is not, is memory gone wrong."""
+        if self.output.open() or self.state not in messages.STATES:
+            self.state = "idle"
+            self.trip("internal", now_ms)
 
     def _live(self, now_ms):
         output = self.output
@@ -217,11 +217,11 @@ class Session:
                 channel.settle(0)
                 continue
             playing += 1
-            t_ms = now_ms - channel.started_ms
-            wanted = channel.target_ua * (channel.envelope.level(t_ms) >> 4) >> 12
-            channel.set_ua = channel.feeder.ua = slew(channel.set_ua, wanted, self.step_ua)
-            output.set_ua(n, channel.set_ua)
-            here = channel.envelope.phase(t_ms)
+            ua = channel.step(now_ms)
+            if ua is None:
+                return self.trip("internal", now_ms)
+            output.set_ua(n, ua)
+            here = channel.envelope.phase(now_ms - channel.started_ms)
             if here == "run" or phase == "ramp_down":
                 phase = here
         if not playing:
@@ -247,7 +247,7 @@ class Session:
             raise StateError("wrong_state", {"method": method, "state": self.state})
 
     def _ready(self, now_ms):
-        self._refuse(None if self.output.interlock() else "interlock_open", now_ms)
+        self._refuse(self.output.ready(), now_ms)
         self._refuse(self.output.arm(list(self.channels)), now_ms)
 
     def _refuse(self, fault, now_ms):
@@ -259,7 +259,7 @@ class Session:
     def _play(self, channels, now_ms):
         for channel in channels:
             channel.begin(now_ms)
-        cutoff_ms = self.t_left_ms(now_ms) + messages.CUTOFF_MARGIN_MS
+        cutoff_ms = max([c.left_ms(now_ms) for c in self.channels.values() if c.running]) + messages.CUTOFF_MARGIN_MS
         now_ms = self.output.start([(channel.n, channel.feeder) for channel in channels], cutoff_ms)
         for channel in channels:
             channel.started_ms = now_ms  # filling the leases took its time
@@ -268,7 +268,7 @@ class Session:
             self._go("ramp_up")
 
     def _quiet(self, hard, now_ms):
-        """No output from here on; what was played is taken into the totals."""
+        """No output from here on; what was played goes into the totals."""
         if self.state in LIVE:
             self.live_ms += now_ms - self.went_live_ms
         if self.state in LIVE or self.state == "paused":

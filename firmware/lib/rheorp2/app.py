@@ -48,8 +48,8 @@ class App:
     def __init__(self):
         board = rheo_board.BOARD
         self.dac = Dac(board)
-        self.engine = Engine(board, self.dac)
         self.sense = Sense(board)
+        self.engine = Engine(board, self.dac, self.sense)
         self.link = Link()
         self.tokens = 0
         self.session = Session(self.engine, board, self.engine.rings, self.event, self.new_token)
@@ -112,6 +112,7 @@ class App:
                 return
             now = hw.now_ms()
             reply = server.handle(line, now) if line else server.too_long()
+            self.note()  # armed: the watchdog runs before anything can be started
             if reply is not None:
                 link.send(reply)
                 link.pump()
@@ -126,7 +127,9 @@ class App:
         self.watchdog.keep(session.state in messages.BUSY)
 
     def measure(self, now):
-        """Measure every running channel; the session judges."""
+        """Measure the supply and every running channel; the session judges."""
+        if self.session.state in messages.BUSY and self.sense.supply_low():
+            self.session.trip("supply_low", now)
         for n in self.session.order:
             if self.session.channels[n].running:
                 contact = self.session.channels[n].contact
@@ -165,15 +168,19 @@ class App:
             self.link.dropped += 1
         server.seq += 1
 
-    def break_off(self):
-        """Ctrl-C: output off first; then deaf to further ones until the fault is latched and told."""
+    def cut_off(self):
+        """Output off, then deaf to Ctrl-C, however many arrive meanwhile."""
         while True:
             try:
                 self.engine.cut_off()
                 micropython.kbd_intr(-1)
-                break
+                return
             except KeyboardInterrupt:
                 pass
+
+    def break_off(self):
+        """Ctrl-C: output off first; the fault is latched and told before another can come through."""
+        self.cut_off()
         if self.session.state in messages.BUSY:
             self.session.trip("host_break", hw.now_ms())
         self.note()
@@ -184,18 +191,17 @@ def main():
     """Run the app; return only for the REPL, with output off. Every other way out resets the board."""
     app = App()
     try:
-        app.loop()
-    except KeyboardInterrupt:
+        try:
+            app.loop()
+        except KeyboardInterrupt:
+            app.break_off()
+    except KeyboardInterrupt:  # another one, before break_off() could make itself deaf
         app.break_off()
-        print("rheobase: output off, leaving to the REPL")
-        micropython.kbd_intr(3)
     except BaseException as error:
-        while True:
-            try:
-                app.engine.cut_off()
-                micropython.kbd_intr(-1)
-                break
-            except KeyboardInterrupt:
-                pass
-        sys.print_exception(error)
-        machine.reset()
+        try:
+            app.cut_off()
+            sys.print_exception(error)
+        finally:
+            machine.reset()
+    print("rheobase: output off, leaving to the REPL")
+    micropython.kbd_intr(3)

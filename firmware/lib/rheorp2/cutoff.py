@@ -10,6 +10,7 @@ import uctypes
 from micropython import const
 
 from rheorp2 import hw
+from rheorp2.registers import Registers
 
 _FIRST = const(4)  # DMA channels 4 to 7
 _TICKS_PER_MS = const(2)  # timer 0: 1 / 62500 of 125 MHz
@@ -17,7 +18,7 @@ _TIMER0_RATE = const(1 << 16 | 62500)
 _TIMER0 = const(0x3B)
 _AT_ONCE = const(0x3F)
 _SETTLE_TICKS = const(10)  # 5 ms from hold to latch: longer than any pulse's two phases
-_MASK = const(0xF << _FIRST)
+_ERROR_TICKS = const(4)  # between the count and the clock
 
 
 class Cutoff:
@@ -27,22 +28,42 @@ class Cutoff:
         self.words = array("I", (hold_word, latch_word, 0, 0, 0))  # 2, 3: scratch for the proof; 4: dummy target
         self.at = uctypes.addressof(self.words)
         hw.wr(hw.DMA_TIMER0, _TIMER0_RATE)
+        self.early_ms = self.late_ms = None  # its end by the clock, not before and not after; None: not set
+        rows = [(hw.DMA_TIMER0, 0xFFFFFFFF, _TIMER0_RATE)]
+        for i, (_, read, write, pace) in enumerate(self._stages(0, 0, *self._targets())):
+            at = hw.DMA + 0x40 * (_FIRST + i)
+            rows.append((at, 0xFFFFFFFF, read))
+            rows.append((at + 4, 0xFFFFFFFF, write))
+            rows.append((at + 0x10, hw.DMA_SETTINGS, self._ctrl(i, pace) & hw.DMA_SETTINGS))
+        rows.append((self.at, 0xFFFFFFFF, hold_word))
+        rows.append((self.at + 4, 0xFFFFFFFF, latch_word))
+        self.registers = Registers(rows)
 
-    def _load(self, wait_ticks, settle_ticks, hold_to, latch_to):
+    @staticmethod
+    def _targets():
+        return hw.PIO_IRQ_FORCE, hw.PIO_SM + 3 * hw.SM_STRIDE + 0x10
+
+    def _stages(self, wait_ticks, settle_ticks, hold_to, latch_to):
+        """(count, read, write, pace) of the four channels."""
         dummy = self.at + 16
-        stages = (
+        return (
             (wait_ticks, dummy, dummy, _TIMER0),
             (1, self.at, hold_to, _AT_ONCE),
             (settle_ticks, dummy, dummy, _TIMER0),
             (1, self.at + 4, latch_to, _AT_ONCE),
         )
+
+    @staticmethod
+    def _ctrl(i, pace):
+        chain = _FIRST + (i + 1 if i < 3 else i)  # the last to itself: none
+        return 1 | 2 << 2 | chain << 11 | pace << 15 | 1 << 21
+
+    def _load(self, stages):
         self.clear()
         for i in range(4):
             count, read, write, pace = stages[i]
-            n = _FIRST + i
-            chain = n + 1 if i < 3 else n  # to itself: none
-            at = hw.DMA + 0x40 * n
-            hw.wr(at + 0x10, 1 | 2 << 2 | chain << 11 | pace << 15 | 1 << 21)  # AL1_CTRL: no trigger
+            at = hw.DMA + 0x40 * (_FIRST + i)
+            hw.wr(at + 0x10, self._ctrl(i, pace))  # AL1_CTRL: no trigger
             hw.wr(at, read)
             hw.wr(at + 4, write)
             hw.wr(at + 8, count)
@@ -52,7 +73,7 @@ class Cutoff:
         """Run the whole chain onto scratch words. True if it arrived in order and in its time (2 ms)."""
         words = self.words
         words[2] = words[3] = 0
-        self._load(_TICKS_PER_MS, _TICKS_PER_MS, self.at + 8, self.at + 12)
+        self._load(self._stages(_TICKS_PER_MS, _TICKS_PER_MS, self.at + 8, self.at + 12))
         early = words[2] or words[3]
         until = hw.now_ms() + 5
         while not words[3] and hw.now_ms() <= until:
@@ -62,15 +83,25 @@ class Cutoff:
 
     def set(self, ms):
         """End output ms milliseconds from now (error: one tick of 0.5 ms). Replaces what was set before."""
-        self._load(ms * _TICKS_PER_MS, _SETTLE_TICKS, hw.PIO_IRQ_FORCE, hw.PIO_SM + 3 * hw.SM_STRIDE + 0x10)
+        early_ms = hw.now_ms() + ms
+        self._load(self._stages(ms * _TICKS_PER_MS, _SETTLE_TICKS, *self._targets()))
+        self.early_ms, self.late_ms = early_ms, hw.now_ms() + ms
 
     def clear(self):
-        """Take the chain down."""
-        for n in range(_FIRST, _FIRST + 4):
-            hw.wr(hw.DMA + 0x40 * n + 0x10 + hw.CLR, 1)
-        hw.wr(hw.DMA_ABORT, _MASK)
+        """Take the chain down. Allocates nothing."""
+        self.late_ms = None
+        hw.stop_dma(_FIRST, 4)
 
     def fired(self):
         """True once the wait is over: the count of the first stage is used up."""
         at = hw.DMA + 0x40 * _FIRST
         return hw.field(at + 8, 0, 0x3FFFFFFF) == 0 and hw.field(at + 12, 0, 1) == 1 and not hw.field(at + 12, 24, 1)
+
+    def astray(self):
+        """True if the chain was set and is not what was set, or does not run down with the clock."""
+        if self.late_ms is None or self.fired():
+            return False
+        most = _TICKS_PER_MS * (self.late_ms - hw.now_ms()) + _ERROR_TICKS
+        ticks = hw.field(hw.DMA + 0x40 * _FIRST + 8, 0, 0x3FFFFFFF)
+        least = _TICKS_PER_MS * (self.early_ms - hw.now_ms()) - _ERROR_TICKS
+        return not least <= ticks <= most or self.registers.astray() >= 0

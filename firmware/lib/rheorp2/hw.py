@@ -36,6 +36,7 @@ DMA = const(0x50000000)  # channel n at 0x40 n: READ, WRITE, COUNT, CTRL_TRIG; A
 DMA_TIMER0 = const(0x50000420)  # X << 16 | Y: X/Y of clk_sys
 DMA_MULTI_TRIGGER = const(0x50000430)
 DMA_ABORT = const(0x50000444)
+DMA_SETTINGS = const(0x7FFFFE)  # of CTRL: all but EN, BUSY and the sniffer
 
 # Buffer control of endpoint 2 IN (CDC data, MicroPython's 0x82): AVAILABLE, bits 10 and 26, stay set until the host
 # has read the packet; TinyUSB hands over the next one at once, so both clear means that its buffer is empty (but for
@@ -64,6 +65,64 @@ def same(address: uint, value: uint) -> bool:
     """True if the word reads as value."""
     p = ptr32(address)
     return p[0] == int(value)
+
+
+@micropython.viper
+def word(address: uint) -> uint:
+    """One 32-bit word (allocates from 2**30 on)."""
+    p = ptr32(address)
+    return uint(p[0])
+
+
+@micropython.viper
+def differs(table: ptr32, rows: int) -> int:
+    """Index of the first row (address, mask, value) whose register does not read as it must; -1: all do."""
+    i = 0
+    while i < rows:
+        p = ptr32(table[3 * i])
+        if p[0] & table[3 * i + 1] != table[3 * i + 2]:
+            return i
+        i += 1
+    return -1
+
+
+@micropython.viper
+def astray(i: int, leg_base: int) -> bool:
+    """True if machine i stands outside of biphasic, or a leg is driven high where the program has it low.
+
+    The counter shows the instruction that comes next: leg A may be high at 7 and 8, leg B at 11 and 12. Judged only
+    if the counter stood still meanwhile.
+    """
+    high = 0x5020
+    pio = ptr32(high << 16)
+    n = 53 + 6 * i  # SMn_ADDR
+    at = pio[n]
+    out = pio[15]  # DBG_PADOUT
+    if at > 18:
+        return True
+    if pio[n] != at:
+        return False
+    out = (out >> (leg_base + 2 * i)) & 3
+    if at == 7 or at == 8:
+        out &= 2
+    elif at == 11 or at == 12:
+        out &= 1
+    return out != 0
+
+
+@micropython.viper
+def stop_dma(first: int, count: int):
+    """Disable and abort `count` DMA channels from `first` on."""
+    high = 0x5000
+    i = first
+    mask = 0
+    while i < first + count:
+        clear = ptr32((high << 16) + 0x3000 + i * 64)
+        clear[4] = 1  # AL1_CTRL: EN off first, an aborted channel that is enabled may chain on (erratum E13)
+        mask |= 1 << i
+        i += 1
+    abort = ptr32((high << 16) + 0x444)
+    abort[0] = mask
 
 
 @micropython.viper

@@ -34,3 +34,13 @@ class Sense:
 
     def of(self, n):
         return self.last.get(n)
+
+    def supply_mv(self):
+        """Supply of the output stage in mV."""
+        board = self.board
+        return self._input(board["mux_supply"]) * (board["sense_supply_full_mv"] >> 4) // 4096
+
+    def supply_low(self):
+        """True if the supply is below the board's least now, looked at twice."""
+        least_mv = self.board["supply_min_mv"]
+        return self.supply_mv() < least_mv and self.supply_mv() < least_mv
