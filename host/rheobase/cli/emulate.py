@@ -9,7 +9,7 @@ from rheobase.errors import UsageError
 @click.command()
 @click.option("--vcd", metavar="FILE", help="Write the edges to a VCD file.")
 @click.option("--load", metavar="LOAD", help="OHMS, open, short, needle or skin [1 kohm].")
-@click.option("--faults", metavar="FILE", help="JSON list of things that happen to the board.")
+@click.option("--faults", metavar="FILE", help="JSON list of what happens to the board, and when: docs/faults.md.")
 @click.option("--speed", type=float, metavar="X", help="Simulated seconds per second, at most [1].")
 @pass_app
 def emulate(app, vcd, load, faults, speed):

@@ -22,7 +22,7 @@ def _arguments(argv):
     parser.add_argument("--board", default=boards.DEFAULT)
     parser.add_argument("--vcd", metavar="FILE", help="record legs, interlock and set-points")
     parser.add_argument("--load", default="ohms:1000", help="OHMS, open, short, needle, skin, or 1=needle,2=open")
-    parser.add_argument("--faults", metavar="FILE", help="JSON list of stimuli")
+    parser.add_argument("--faults", metavar="FILE", help="JSON list of what happens to the board, and when")
     parser.add_argument("--flash", metavar="FILE", help="keep the flash here from one run to the next")
     parser.add_argument("--interlock", default="closed", choices=sorted(_INTERLOCK))
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per wall second at most")
@@ -48,9 +48,12 @@ def _serve(arguments):
         interlock=_INTERLOCK[arguments.interlock],
         serial=f"e6{os.getpid() & 0xFFFFFFFFFFFFFF:014x}",
     )
-    faults.schedule(plan, board)
+    faults.schedule([event for event in plan if event.python is None], board)
     board.set_port_open(False)
     board.boot()
+    if faults.needs_python(plan):
+        faults.python_ready(board)
+        faults.schedule([event for event in plan if event.python is not None], board)
     server = PtyServer(board, arguments.speed)
 
     def stop(signum, frame):

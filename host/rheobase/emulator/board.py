@@ -66,6 +66,8 @@ class EmulatedBoard:
         self.edges = []  # (t_ns, name, level) of legs, interlock and watched pins
         self.setpoints = []  # (t_ns, "CH1_UA", microamps commanded)
         self.on_edge = None  # called as on_edge(t_ns, name, level)
+        self.edge_hooks = []  # the same, for whoever else must know
+        self.mailbox = None  # takes Python to run on the board (fault_python.python_ready)
         self.usb = UsbHost(chip, self._on_usb, nak=nak)
         self.stage = OutputStage(self.board, load)
 
@@ -251,6 +253,8 @@ class EmulatedBoard:
             self._vcd.change(t_ns, name, level)
         if self.on_edge is not None:
             self.on_edge(t_ns, name, level)
+        for hook in self.edge_hooks:
+            hook(t_ns, name, level)
         self.engine.wake()
 
     # ---- set-points and sense -----------------------------------------------------------------

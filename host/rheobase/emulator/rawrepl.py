@@ -19,6 +19,13 @@ def enter(board, timeout_ns=TIMEOUT_NS):
     _await(board, start, lambda data, at: data[at:].endswith(_PROMPT), timeout_ns, "raw REPL")
 
 
+def soft_reset(board, timeout_ns=TIMEOUT_NS):
+    """Start the interpreter anew from a raw REPL that was entered; boot.py runs, main.py does not."""
+    start = len(board.received)
+    board.send(b"\x04")
+    _await(board, start, lambda data, at: data[at:].endswith(_PROMPT), timeout_ns, "raw REPL after a soft reset")
+
+
 def start(board, code):
     """Send `code` to a raw REPL that was entered, and return at once; output comes to `board.received`."""
     begin = len(board.received)
