@@ -30,10 +30,11 @@ class Refusal(Exception):
 class Dut:
     """Device under test: board (EmulatedBoard) and a host that acknowledges telemetry while `alive`."""
 
-    def __init__(self, image_bin, **options):
+    def __init__(self, image_bin, boot=True, **options):
         self.board = EmulatedBoard(image_bin, **options)
         self.board.on_bytes = self._arrived
-        self.board.boot()
+        if boot:
+            self.board.boot()
         self.alive = True
         self.token = 0
         self.telemetry = []

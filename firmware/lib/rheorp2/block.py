@@ -4,6 +4,8 @@ Everything is set up once, by registers: a StateMachine or Pin object would re-s
 Machines 0..2 play channels 1..3, machine 3 is the guard. IRQ flag 4 set = hold.
 """
 
+from array import array
+
 from micropython import const
 
 from rheorp2 import hw
@@ -46,7 +48,8 @@ class Block:
         self.guard_watch = _GUARD_AT
         self.guard_kill = _GUARD_AT + 1  # as an instruction: jmp there
         self.guard_latched = _GUARD_AT + 2
-        self.code = _relocated(biphasic, 0) + [0] * (_GUARD_AT - len(biphasic[0])) + _relocated(guard, _GUARD_AT)
+        code = _relocated(biphasic, 0) + [0] * (_GUARD_AT - len(biphasic[0])) + _relocated(guard, _GUARD_AT)
+        self.code = array("I", code)
         self._registers = self._settings()
         hw.wr(hw.PIO_IRQ_FORCE, HOLD)
         self.program()
@@ -91,12 +94,16 @@ class Block:
     def program(self):
         """Stop everything, write programs and settings anew (instruction memory cannot be read), latch the guard."""
         hw.wr(hw.PIO_CTRL + hw.CLR, 0xF)
-        for i in range(len(self.code)):
-            hw.wr(hw.PIO_MEM + 4 * i, self.code[i])
+        self.refresh()
         for register, value in self._registers:
             hw.wr(register, value)
         hw.wr(hw.PIO_CTRL + hw.SET, 0xFF0)  # restart machines and dividers
         hw.wr(instr(3), self.guard_kill)
+
+    def refresh(self):
+        """Write the programs once more: instruction memory cannot be read, so a word gone wrong is not left to stand.
+        Harmless to machines that run: the words are the same."""
+        hw.write_words(hw.PIO_MEM, self.code, len(self.code))
 
     def _directions(self):
         """Make the legs outputs of the block, levels low, by `set pindirs` in groups of two through machine 0..2."""

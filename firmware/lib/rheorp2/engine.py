@@ -196,12 +196,16 @@ class Engine:
         return self.block.interlock()
 
     def guard_fault(self):
-        """None while the armed guard watches and the hardware is what it was armed as; else what is wrong."""
+        """None while the armed guard watches and the hardware is what it was armed as; else what is wrong.
+
+        What cannot be read is written anew.
+        """
         if not self.armed:
             return None if self.interlock() else "interlock_open"
         at = counter(3)
         if at == self.block.guard_latched:
             return "cutoff" if self.cutoff.fired() else "interlock_open"
+        self.block.refresh()
         if machine.freq() != self.board["clk_sys_hz"]:
             return "clock"
         row = self.registers.astray()

@@ -87,6 +87,16 @@ def differs(table: ptr32, rows: int) -> int:
 
 
 @micropython.viper
+def write_words(address: uint, words: ptr32, count: int):
+    """Write `count` words of an array, from `address` on."""
+    p = ptr32(address)
+    i = 0
+    while i < count:
+        p[i] = words[i]
+        i += 1
+
+
+@micropython.viper
 def astray(i: int, leg_base: int) -> bool:
     """True if machine i stands outside of biphasic, or a leg is driven high where the program has it low.
 

@@ -1,0 +1,272 @@
+"""Runs the faults of `cases.py` on the real image and judges the edges: one row of the table for each run.
+
+A board is booted and brought to full amplitude once for each rate, then every run is a forked child of it. Times are
+simulated; nothing here depends on the machine's speed.
+"""
+
+import functools
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from dut import MS, Dut, Refusal
+from faults.cases import FAULTS, Fault, rng_of
+from rheobase.emulator import faults as injection
+from rheobase.emulator.snapshot import in_child
+from rheocore import messages
+
+COLUMNS = ("id", "fault", "moment", "hz", "bound_ms", "measured_ms", "balanced", "state", "record", "verdict")
+PHASE_MAX_NS = 1023_500
+RUNNING_MS = {2: 1600, 100: 800, 400: 800}  # to here the ramp is up, and at 2 Hz three pulses are out
+WIDTH_US, GAP_US = 500, 100
+ROUNDING_NS = 500
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row to be: a fault at a moment, at a rate, with a seed or None."""
+
+    fault: Fault
+    moment: str
+    hz: int
+    seed: int | None
+
+    @property
+    def id(self):
+        tail = "" if self.seed is None else f"-{self.seed}"
+        return f"{self.fault.id}/{self.moment}/{self.hz}{tail}"
+
+    @property
+    def board(self):
+        """Key of the board that it runs on: the rate, and how that was brought up."""
+        needs_python = any("python" in event for event in self.fault.what)
+        return self.hz, needs_python, self.fault.before if self.fault.before == "time_over" else None
+
+
+def runs(every=True):
+    """All runs; every=False: those that the test suite repeats, about one for each fault."""
+    out = []
+    for fault in FAULTS:
+        grid = [Run(fault, m, hz, s) for hz in fault.rates_hz for m in fault.moments for s in fault.seeds]
+        out += grid if every else grid[len(out) % len(grid)::1][:1]
+    return out
+
+
+def live_board(image, key):
+    """A Dut at full amplitude: channel 1 at the rate, channel 2 at 100 Hz, both 4 mA."""
+    hz, needs_python, before = key
+    dut = Dut(image, boot=not needs_python)
+    if needs_python:
+        injection.python_ready(dut.board)
+    duration_ms = 1500 if before == "time_over" else 30_000
+    train = {"width_us": WIDTH_US, "gap_us": GAP_US, "amplitude_ua": 4000, "duration_ms": duration_ms}
+    dut.load({1: {**train, "period_us": 1_000_000 // hz}, 2: {**train, "width_us": 200}})
+    dut.start()
+    dut.run_ms(700 if before else RUNNING_MS[hz])
+    return dut
+
+
+def run(dut, this):
+    """Let it happen to `dut` and judge. Returns (row, [what is wrong])."""
+    fault = this.fault
+    if fault.before == "paused":
+        dut.call("pause")
+    t_ns = _happen(dut, this)
+    watch_ms = fault.watch_ms + (2_000 / this.hz if fault.period_counts else 0)
+    dut.run_ms(watch_ms)
+    told = _reach(dut, fault)
+    return _Judge(dut, this, t_ns, told).row()
+
+
+def _happen(dut, this):
+    """Inject; returns the time of the first event."""
+    fault = this.fault
+    rng = rng_of(fault, this.seed)
+    events = []
+    for number, what in enumerate(fault.what or ({"draining": True},)):
+        when = {"after_ms": 0} if fault.before == "paused" else {"after_ms": 0, "moment": this.moment}
+        if number:
+            when = {"at_ms": dut.board.now_ns / MS + fault.later_ms + 3_000 / this.hz}
+        what = dict(what)
+        if "random" in what:
+            what["random"] = {**what["random"], "seed": rng.randrange(1 << 30)}
+        events.append({**when, **what})
+    schedule = injection.schedule(injection.parse(events, dut.board.board), dut.board)
+    assert dut.board.run_until(lambda: schedule.fired, 2_000 * MS), "the moment did not come"
+    if fault.host:
+        fault.host(dut, rng)
+    return schedule.fired[0][0]
+
+
+def _reach(dut, fault):
+    """Reach the board after the fact; returns its status, or None if it cannot be reached for good."""
+    board = dut.board
+    if fault.after == "dead":
+        return None
+    if fault.after == "reset":
+        booted = board.run_until(lambda: board.engine.resets > 1 and board.usb.connected, 4_000 * MS)
+        if not booted:
+            return {"state": "no reset", "fault": None}
+        dut.run_ms(300)
+    undo = {"reconnect": {"usb": "opened"}, "replug": {"usb": "plugged"}, "drain": {"draining": True}}.get(fault.after)
+    if undo:
+        injection.schedule(injection.parse([{"at_ms": board.now_ns / MS, **undo}], board.board), board)
+        dut.run_ms(200)
+    if fault.after in ("reset", "soft_reset", "replug"):
+        dut.token = 0
+        dut._line.clear()
+    if fault.after == "soft_reset":
+        dut.alive = False
+        board.send(b"\x02\x04")
+        dut.run_ms(600)
+        board.send(b"\n")
+        dut.run_ms(50)
+    if fault.after in ("reset", "soft_reset", "replug"):
+        info = dut.greet()
+        return {**dut.call("status"), "cause": info["reset_cause"], "was": info["was"]}
+    return dut.call("status")
+
+
+class _Judge:
+    def __init__(self, dut, this, t_ns, told):
+        self.dut, self.this, self.t_ns, self.told = dut, this, t_ns, told
+        self.fault = this.fault
+        self.trains = dut.trains(ROUNDING_NS)
+        self.wrong = []
+
+    def say(self, holds, sentence):
+        if not holds:
+            self.wrong.append(sentence)
+
+    def row(self):
+        fault, told = self.fault, self.told
+        state = told["state"] if told else "dead"
+        went_on = state in messages.LIVE
+        expects_on = fault.promise == "on" or (fault.promise == "either" and went_on)
+        name = self._name()
+        bound_ms, measured_ms, balanced = None, None, None
+        if expects_on:
+            self._judge_on(state)
+        else:
+            bound_ms = self._bound_ms()
+            measured_ms = self._off_ms()
+            balanced = "yes" if not any(t.truncated for t in self.trains.values()) else "cut"
+            self._judge_off(state, name, bound_ms, measured_ms, balanced)
+        self.say(not any(t.overlaps for t in self.trains.values()) or fault.id == "program-random", "both legs high")
+        row = (
+            self.this.id,
+            fault.id,
+            self.this.moment,
+            self.this.hz,
+            bound_ms,
+            measured_ms,
+            balanced or "goes on",
+            state,
+            name,
+            "FAIL" if self.wrong else "PASS",
+        )
+        return dict(zip(COLUMNS, row, strict=True)), self.wrong
+
+    def _bound_ms(self):
+        fault = self.fault
+        if fault.before == "time_over":
+            start_ns = min(t for t, *_ in self.dut.leg_edges())
+            return round((start_ns - self.t_ns) / MS + 1500 + messages.CUTOFF_MARGIN_MS + 2, 3)
+        if fault.period_counts:
+            return max(fault.bound_ms, 1000 / self.this.hz) + 2
+        return fault.bound_ms
+
+    def _off_ms(self):
+        falls = [t for t, _name, level in self.dut.leg_edges() if t > self.t_ns and not level]
+        return round((max(falls) - self.t_ns) / MS, 6) if falls else 0.0
+
+    def _name(self):
+        """What telemetry, events and the handshake say; None if nobody can say it any more."""
+        if not self.told:
+            return None
+        name = self.told["fault"]
+        if name is None:
+            ends = [detail for _n, _t, kind, detail in self.dut.events if kind == "end"]
+            name = ends[-1] if ends else None
+        was = self.told.get("was")
+        return f"{name}, was {was}" if was and name in ("watchdog", "reset") else name
+
+    def _judge_on(self, state):
+        self.say(state in messages.LIVE, f"output ended: {state}, {self._name()}")
+        if self.fault.counts:
+            for n, period_ns in ((1, 1_000 * MS // self.this.hz), (2, 10 * MS)):
+                self.say(set(self.trains[n].periods_ns) == {period_ns}, f"channel {n}: a period is off")
+                self.say(not self.trains[n].truncated, f"channel {n}: a pulse was cut")
+
+    def _judge_off(self, state, name, bound_ms, measured_ms, balanced):
+        fault, dut = self.fault, self.dut
+        self.say(measured_ms <= bound_ms, f"off after {measured_ms} ms, the bound is {bound_ms} ms")
+        self.say((name or "").split(",")[0] in [n or "" for n in fault.names], f"the board says {name}")
+        self.say(balanced == "yes" or not fault.balanced, "a pulse was cut")
+        self.say(not any(dut.board.level(n) for n in dut.board._levels if n.startswith("CH")), "a leg is high")
+        if fault.id != "program-random":
+            for train in self.trains.values():
+                self.say(len(train.truncated) <= 1, "more than one pulse was cut")
+                long = [p for p in train.pulses if max(p.a_ns, p.b_ns) > PHASE_MAX_NS]
+                self.say(not long, "a phase is longer than its field")
+        if not self.told:
+            return
+        last = {name: ua for _t, name, ua in dut.board.setpoints}
+        self.say(not any(last.values()), f"a set-point stands: {last}")
+        if fault.after is None and fault.counts:
+            self._judge_counts()
+        if state == "fault":
+            self._judge_next_start()
+        else:
+            self.say(state == "done" and fault.names == ("stop_command",), f"state {state}: not latched")
+
+    def _judge_counts(self):
+        for n, channel in self.dut.call("result")["channels"].items():
+            train = self.trains[int(n)]
+            pins = (len(train.pulses), len(train.truncated))
+            self.say((channel["pulses"], channel["truncated"]) == pins, f"channel {n}: {channel}, on the pins {pins}")
+
+    def _judge_next_start(self):
+        """Latched: nothing starts before it is cleared, nor clears while the cause is there."""
+        dut = self.dut
+        self.say(self._refused("configure", channels={"1": {}}) == "fault", "a latched fault does not refuse")
+        if self.fault.id in ("interlock-open", "interlock-floating", "interlock-open-paused", "supply-low"):
+            self.say(self._refused("clear_fault") == "not_gone", "cleared with its cause still there")
+            dut.board.set_interlock(True)
+            dut.board.set_supply_mv(dut.board.board["supply_mv"])
+        self.say(self._refused("clear_fault") is None and dut.call("status")["state"] == "idle", "it cannot be cleared")
+        again = self._refused("start", token=dut.token)
+        self.say(again in ("wrong_state", "bad_token"), "it starts without being armed")
+
+    def _refused(self, method, **params):
+        try:
+            self.dut.call(method, **params)
+        except Refusal as refusal:
+            return refusal.args[0]
+        return None
+
+
+# -- many runs ---------------------------------------------------------------------------------------------------
+
+_boards = {}
+
+
+def _case(dut, this):
+    return run(dut, this)
+
+
+def _in_worker(this, timeout_s):
+    return in_child(_case, _boards[this.board], this, timeout_s=timeout_s)
+
+
+def table(image, wanted, workers=2, timeout_s=120.0, say=lambda row, wrong: None):
+    """Rows of `wanted` in their order. say(row, wrong) is called as they come."""
+    for key in sorted({this.board for this in wanted}, key=str):
+        if key not in _boards:
+            _boards[key] = live_board(image, key)
+    rows = []
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        for row, wrong in pool.map(functools.partial(_in_worker, timeout_s=timeout_s), wanted):
+            say(row, wrong)
+            rows.append(row)
+    return rows
