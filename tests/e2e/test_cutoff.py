@@ -1,68 +1,155 @@
-"""The hardware session cutoff ends output alone: CPU dead with interrupts off, leases endless. Simulated time."""
+"""The hardware session cutoff: to 1 ms or 10 ppm, balanced, then latched; CPU dead or alive. Simulated time.
 
+Measured at the hold flag, which ends output; from the first item's start, which is the session's. With the CPU dead
+the image is unmodified and the leases replay for ever, so that nothing else is left to end the session.
+"""
+
+import disable
 import pytest
-from dut import MS
-from rheobase.emulator import rawrepl
+from dut import MS, Dut
+from rheobase.emulator import cpu, rawrepl
+from rheobase.emulator.snapshot import in_child
+from rheocore import items, messages
 
-# Leases without an end, so that nothing but the cutoff can end the output; at `dead_ms` the CPU is gone for good.
-DEAD = """
-import machine, micropython
-from rheorp2 import hw, watchdog
-run, feed = hw.run_dma, hw.feed_dma
-hw.run_dma = lambda n, at, count, ctrl: run(n, at, 0x0fffffff, ctrl)
-hw.feed_dma = lambda n, at, count, ctrl: feed(n, at, 0x0fffffff, ctrl)
-@micropython.asm_thumb
-def sleep_for_ever():
-    label(again)
-    wfi()
-    b(again)
-def die(t):
-    machine.mem32[0xE000E180] = 0xFFFFFFFF  # no interrupt can wake it
-    sleep_for_ever()
-watchdog.Watchdog.keep = lambda self, on: None
-t = machine.Timer(period={dead_ms}, mode=machine.Timer.ONE_SHOT, callback=die)
+PLAYED = {"period_us": 1_000_000, "width_us": 1_000}
+LATCHED = 22  # program counter of the guard's latch: it stands 5 ms after the hold
+EARLY = pytest.mark.xfail(strict=True, reason="the chain is loaded before the first leases are filled: 2 to 17 ms off")
+GUARD_COUNTER = 0x502000C8 + 3 * 0x18 + 0xC
+WAIT = 0x50000000 + 0x40 * 4  # the chain's first stage: DMA channel 4
+
+
+@pytest.fixture(scope="module")
+def booted(board_image):
+    """A board before hello: each test goes on from here in a process of its own."""
+    return Dut(board_image)
+
+
+def run(dut, channels, numbers=None):
+    """Load and start (numbers: only these); run to past the first item. Returns the ns at which the cutoff is due."""
+    dut.load(channels)
+    dut.start(numbers)
+    dut.run_ms(50)
+    started_ns = dut.leg_edges()[0][0] - items.LEAD_US * 1000
+    return started_ns + (max(c["duration_ms"] for c in channels.values()) + messages.CUTOFF_MARGIN_MS) * MS
+
+
+def at_the_hold(dut, due_ns):
+    """Run over the moment of the hold. (its error in ms, last edge after it in ms, whole, guard's counter)."""
+    dut.board.run_for(due_ns - 20 * MS - dut.board.now_ns)
+    assert not disable.held(dut.board)
+    assert dut.board.engine.run_to(due_ns + 20 * MS, until=lambda: disable.held(dut.board), poll_ns=20_000)
+    held_ns = dut.board.now_ns
+    assert held_ns - max(t for t, *_ in dut.leg_edges()) < 1_100 * MS, "output had ended before"
+    dut.run_ms(500)
+    trains = dut.trains().values()
+    whole = not any(train.truncated or train.overlaps for train in trains)
+    last_ms = (max(train.last_fall_ns for train in trains) - held_ns) / MS
+    return (held_ns - due_ns) / MS, last_ms, whole, dut.board.peek(GUARD_COUNTER)
+
+
+def kill(dut, channels, due_ns):
+    """The CPU dies 0.1 s on, leases then replay for ever, and no watchdog bites."""
+    dut.run_ms(100)
+    dut.alive = False
+    cpu.die(dut.board)
+    assert dut.board.run_until(lambda: cpu.stopped(dut.board), 1 * MS)
+    disable.lease(dut.board, channels)
+    disable.watchdog(dut.board)
+    return at_the_hold(dut, due_ns)
+
+
+def dead(dut, channels):
+    return kill(dut, channels, run(dut, channels))
+
+
+def judge(seen, duration_ms):
+    error_ms, last_ms, whole, counter = seen
+    assert abs(error_ms) <= max(1, duration_ms * 10e-6)
+    assert last_ms <= 3  # the pulse in play: two phases and a gap at most
+    assert whole and counter == LATCHED
+
+
+@pytest.mark.parametrize("duration_ms", [1_000, 10_000, 60_000, 300_000])
+def test_the_cutoff_ends_a_session_with_the_cpu_dead(booted, duration_ms):
+    judge(in_child(dead, booted, {1: {**PLAYED, "duration_ms": duration_ms}}), duration_ms)
+
+
+@EARLY
+def test_the_cutoff_is_as_exact_where_three_full_leases_are_lent_at_the_start(booted):
+    """Lending 35 items takes the CPU some ms: none of them may be missing at the end."""
+    busy = {"duration_ms": 1_000, "period_us": 2_500}
+    judge(in_child(dead, booted, {1: busy, 2: busy, 3: busy}), 1_000)
+
+
+def again(dut):
+    """Paused after some 20 periods of 3001 us and resumed: the cutoff is loaded with what is left."""
+    channels = {1: {"duration_ms": 1_500, "period_us": 3_001}}
+    due_ns = run(dut, channels)
+    dut.call("pause")
+    dut.run_ms(20)
+    before = dut.leg_edges()
+    due_ns -= before[0][0] + len(before) // 4 * 3_001_000  # four edges a pulse
+    dut.call("resume", token=dut.token)
+    dut.run_ms(50)
+    due_ns += dut.leg_edges()[len(before)][0]
+    return kill(dut, channels, due_ns)
+
+
+def joined(dut):
+    """A second channel starts, for a shorter time, while the first one plays."""
+    channels = {1: {"duration_ms": 1_500, "period_us": 50_000}, 2: {"duration_ms": 1_000, "period_us": 2_500}}
+    due_ns = run(dut, channels, [1])
+    dut.start([2])
+    return kill(dut, channels, due_ns)
+
+
+@EARLY
+@pytest.mark.parametrize("story", [again, joined])
+def test_the_cutoff_is_as_exact_after_a_pause_and_where_a_channel_joins_later(booted, story):
+    judge(in_child(story, booted), 1_500)
+
+
+# Every plan is made 3 s longer than its session, so that the session's own end does not come.
+LONGER_PLANS = """
+from rheocore import channel
+plan = channel.Plan
+channel.Plan = lambda cfg, left_us: plan(cfg, left_us + 3_000_000)
 from rheorp2 import app
 app.main()
 """
-MARGIN_MS = 250  # contract: the cutoff stands this long after the session's own end
 
 
-def ended(dut, duration_ms, dead_ms):
-    """Start a session of duration_ms, let the CPU die dead_ms after power-on, run to 600 ms past the session's end."""
+def alive(dut):
     rawrepl.enter(dut.board)
-    rawrepl.start(dut.board, DEAD.format(dead_ms=dead_ms))
-    dut.run_ms(300)
-    dut.load({1: {"duration_ms": duration_ms}, 2: {"duration_ms": duration_ms, "period_us": 2_500, "width_us": 400}})
-    dut.start()
-    start_ns = min(t for t, *_ in dut.leg_edges()) if dut.leg_edges() else dut.board.now_ns
-    dut.run_ms(duration_ms + 600)
-    return start_ns
+    rawrepl.start(dut.board, LONGER_PLANS)
+    dut.run_ms(200)
+    seen = at_the_hold(dut, run(dut, {1: {"duration_ms": 1_000}, 2: {"duration_ms": 1_000, "period_us": 500_000}}))
+    pulses = {n: len(train.pulses) for n, train in dut.trains().items()}
+    return seen, dut.call("result"), pulses
 
 
-@pytest.mark.parametrize("duration_ms", [1000, 10_000])
-def test_the_cutoff_alone_ends_a_session_balanced_with_the_cpu_dead(dut, duration_ms):
-    start_ns = ended(dut, duration_ms, dead_ms=800)
-    trains = dut.trains()
-    end_ms = (max(t for t, *_ in dut.leg_edges()) - start_ns) / MS
-    assert (
-        duration_ms + MARGIN_MS - 15 <= end_ms <= duration_ms + MARGIN_MS + 2
-    )  # the last pulse may be a period before
-    for train in trains.values():
-        assert not train.truncated
-        assert not train.overlaps
-    assert dut.board.level("CH1_A") == dut.board.level("CH1_B") == 0
+@EARLY
+def test_the_cutoff_ends_a_session_with_the_cpu_alive_and_is_named(booted):
+    seen, result, pulses = in_child(alive, booted)
+    judge(seen, 1_000)
+    assert (result["state"], result["fault"]) == ("fault", "cutoff")
+    assert {int(n): channel["pulses"] for n, channel in result["channels"].items()} == pulses
+    assert not any(channel["truncated"] for channel in result["channels"].values())
 
 
-@pytest.mark.parametrize("duration_ms", [60_000, 300_000, 3_600_000])
-def test_long_cutoffs_stand_in_the_registers(dut, duration_ms):
-    """Ticks of 0.5 ms left in the chain's first stage, against the session's time left."""
-    dut.load({1: {"duration_ms": duration_ms, "period_us": 1_000_000}})
-    dut.start()
-    started_ns = dut.board.now_ns
-    ticks = dut.board.peek(0x50000000 + 0x40 * 4 + 8)
-    assert dut.board.peek(0x50000420) == 1 << 16 | 62500  # 2 kHz of 125 MHz, exact
-    passed_ms = (dut.board.now_ns - started_ns) / MS
-    wanted = 2 * (duration_ms + MARGIN_MS - passed_ms)
-    assert wanted - 2 * 10 <= ticks <= wanted  # loaded up to 10 ms before the reply arrived
+def registers(dut, duration_ms):
+    due_ns = run(dut, {1: {**PLAYED, "duration_ms": duration_ms}})
+    ticks = dut.board.peek(WAIT + 8)
+    wanted = 2 * (due_ns - dut.board.now_ns) / MS
+    rate = dut.board.peek(0x50000420)
     dut.call("stop")
-    assert not dut.board.peek(0x50000000 + 0x40 * 4 + 0xC) & 1  # taken down with the session
+    return ticks - wanted, rate, dut.board.peek(WAIT + 0xC) & 1
+
+
+@pytest.mark.parametrize("duration_ms", [600_000, 1_800_000, 3_600_000])
+def test_longer_cutoffs_stand_in_the_registers(booted, duration_ms):
+    """Ticks of 0.5 ms left in the chain's first stage, against the time left to when it is due."""
+    over, rate, enabled = in_child(registers, booted, duration_ms)
+    assert rate == 1 << 16 | 62_500  # 2 kHz of 125 MHz, exact
+    assert -2 <= over <= 2  # 1 ms
+    assert not enabled  # taken down with the session
