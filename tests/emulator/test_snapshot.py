@@ -65,3 +65,19 @@ def test_a_result_that_cannot_travel_is_told():
 
 def test_a_large_result_comes_back():
     assert len(in_child(big)) == 3_000_000
+
+
+class Proud(ValueError):
+    """An exception that pickles and does not come back: its arguments are not those of its constructor."""
+
+    def __init__(self, first, second):
+        super().__init__(first)
+
+
+def fail_proudly():
+    raise Proud("one", "two")
+
+
+def test_an_exception_that_cannot_come_back_is_told_with_its_traceback():
+    with pytest.raises(ChildFailed, match="in fail_proudly"):
+        in_child(fail_proudly)

@@ -30,21 +30,28 @@ def emulate(app, vcd, load, faults, speed):
     if speed is not None:
         options["speed"] = speed
     with launch.start(boards.DEFAULT, found.bin_path, **options) as running:
+        asked = _end_asked()  # whoever has read the first line may end it
         app.stream({"pty": running.pty, "board": running.board, "serial": running.serial})
         app.note(f"Emulated board at {running.pty}; Ctrl-C ends it.")
-        _wait(running)
+        _wait(running, asked)
 
 
-def _wait(running):
-    """Until Ctrl-C, SIGTERM, SIGHUP, or the board's own end."""
+def _end_asked():
+    """A list that is empty until Ctrl-C, SIGTERM or SIGHUP."""
     import signal
+
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: asked.append(1))
+    return asked
+
+
+def _wait(running, asked):
+    """Until the end is asked for, or the board's own end."""
     import time
 
     from rheobase.errors import HostError
 
-    asked = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: asked.append(1))
     while not asked:
         if not running.alive:
             raise HostError("emulator_died", "The emulated board has ended by itself.", "Start it again.")

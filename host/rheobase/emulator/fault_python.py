@@ -73,6 +73,11 @@ class Mailbox:
         self._compiling = False
         self._pulsed = {}  # gpio -> when its pulse is over
 
+    @property
+    def gone(self):
+        """True once the board has been reset."""
+        return self._emulated.engine.resets != self._resets
+
     def load(self, source, ready):
         """Have `source` compiled on the board, after those before it; then call ready(slot)."""
         self._queue.append((source.encode(), ready))
@@ -96,7 +101,7 @@ class Mailbox:
         self._look(slot, ready)
 
     def _look(self, slot, ready):
-        if self._gone():
+        if self.gone:
             return
         if self._emulated.mcu.sram[self._at] != _IDLE:
             self._emulated.at(self._emulated.now_ns + _POLL_NS, lambda: self._look(slot, ready))
@@ -105,11 +110,8 @@ class Mailbox:
         ready(slot)
         self._next()
 
-    def _gone(self):
-        return self._emulated.engine.resets != self._resets
-
     def _write(self, offset, data):
-        if not self._gone():
+        if not self.gone:
             at = self._at + offset
             self._emulated.mcu.sram[at : at + len(data)] = data
 

@@ -52,6 +52,8 @@ class Schedule:
             self._fire(event, slot)
 
     def _fire(self, event, slot):
+        if slot is not None and self._emulated.mailbox.gone:
+            return
         self.fired.append((self._emulated.now_ns, event.index))
         for action in event.actions:
             action(self._emulated)

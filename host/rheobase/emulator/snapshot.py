@@ -34,6 +34,7 @@ def _run_child(fn, args, write_fd):
         result = (False, (traceback.format_exc(), error))
     try:
         data = pickle.dumps(result)
+        pickle.loads(data)  # an exception may go in and not come out
     except Exception as problem:
         told = result[1][0] if not result[0] else f"The result cannot be pickled: {problem}"
         data = pickle.dumps((False, (told, None)))

@@ -31,6 +31,7 @@ class UsbHost:
         self.connected = False  # enumerated and configured
         self.open = True  # a program holds the port: DTR is up
         self.plugged = True
+        self._unplugged_ns = 0
         self._gone = False  # the program has died
         self._against = set()  # reasons why the IN endpoint is not drained
         self._outbox = bytearray()
@@ -121,6 +122,7 @@ class UsbHost:
         if not plugged:
             self.set_reading(False, "unplugged")
             self._suspend_alarm.schedule(_SUSPEND_NS)
+            self._unplugged_ns = self._clock.nanos
             return
         self._suspend_alarm.cancel()
         self._forget()
@@ -210,7 +212,8 @@ class UsbHost:
         if offset == _SOF_RD:
             self._ctrl._int_raw &= ~_INTR_DEV_SOF
             self._ctrl.check_interrupts()
-            return int(self._clock.nanos // _FRAME_NS) & 0x7FF
+            nanos = self._clock.nanos if self.plugged else self._unplugged_ns
+            return int(nanos // _FRAME_NS) & 0x7FF
         return self._read_register(offset)
 
     def _on_frame(self):
