@@ -40,7 +40,7 @@ def _end_asked():
     """A list that is empty until Ctrl-C, SIGTERM or SIGHUP."""
     import signal
 
-    asked: list[int] = []
+    asked = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: asked.append(1))
     return asked
@@ -54,5 +54,6 @@ def _wait(running, asked):
 
     while not asked:
         if not running.alive:
-            raise HostError("emulator_died", "The emulated board has ended by itself.", "Start it again.")
+            why = running.last_words or "it said nothing"
+            raise HostError("emulator_died", f"The emulated board has ended by itself: {why}", "Start it again.")
         time.sleep(0.1)

@@ -38,6 +38,14 @@ class Running:
         """False once the process has ended."""
         return self._process.poll() is None
 
+    @property
+    def last_words(self):
+        """Its error as one line, or else the last line that it wrote to stderr; "" for nothing."""
+        self._errors.seek(0)
+        text = self._errors.read().decode(errors="replace").strip()
+        _, found, error = text.rpartition("error: ")
+        return " ".join(error.split()) if found else text.rpartition("\n")[2]
+
     def stop(self, timeout_s=STOP_TIMEOUT_S):
         """Ask it to end (the VCD is finished then), insist after `timeout_s`. Returns its exit status."""
         with contextlib.suppress(OSError):
