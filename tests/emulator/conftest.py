@@ -1,7 +1,7 @@
 """A stock image booted once a worker; each case runs in a forked child of it (rheobase.emulator.snapshot)."""
 
 import pytest
-from emulator import device_scripts
+from emulator import device_scripts, fault_session
 from rheobase.emulator import EmulatedBoard, rawrepl
 from rheobase.emulator.snapshot import in_child
 
@@ -44,3 +44,9 @@ def stock(stock_image):
 def pulses(stock_image):
     """The same with the pulse program of device_scripts defined and its guard running."""
     return _case(_snapshot("pulses", lambda: _with_program(stock_image)))
+
+
+@pytest.fixture
+def armed(board_image):
+    """case(fn, *args): `fn(dut, *args)` on the board's image with an armed session, ready for Python, in a child."""
+    return _case(_snapshot("armed", lambda: fault_session.make(board_image)))

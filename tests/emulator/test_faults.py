@@ -1,7 +1,6 @@
 """The fault language: each `when` and each `what` does what it says, at its time, on the unmodified image.
 
-One armed session (20 ms, 200 us, gap 100 us on channel 1; 10 ms on channel 2) is the start of every case, which runs
-in a forked child. Times are simulated.
+The session is that of fault_session.py; `usb` and `draining` are in test_fault_usb.py. Times are simulated.
 """
 
 import json
@@ -10,53 +9,14 @@ import re
 from pathlib import Path
 
 import pytest
-from dut import MS, Dut
-from rheobase import boards
+from dut import MS
+from emulator.fault_session import BOARD, begun, last_edge_ms
 from rheobase.emulator import cpu, faults
 from rheobase.emulator.engine import EmulatorError
-from rheobase.emulator.snapshot import in_child
 from rheobase.measure import trains
 
-BOARD = boards.load()
-CHANNELS = {1: {"period_us": 20_000, "width_us": 200, "gap_us": 100}, 2: {"period_us": 10_000}}
 NOTHING = {"gain": {"3": 1}}  # channel 3 plays nothing
 DOCS = (Path(__file__).parents[2] / "docs" / "faults.md").read_text()
-_armed = {}
-
-
-@pytest.fixture
-def armed(board_image):
-    """case(fn, *args): `fn(dut, *args)` in a child, on a board that is armed, and ready for Python."""
-    if board_image not in _armed:
-        dut = Dut(board_image)
-        faults.python_ready(dut.board)
-        dut.noise.clear()
-        dut._line.clear()
-        dut.load({n: {**change, "duration_ms": 20_000} for n, change in CHANNELS.items()})
-        _armed[board_image] = dut
-    return lambda fn, *args: in_child(fn, _armed[board_image], *args)
-
-
-def begun(dut, *events, ms=0):
-    """Schedule, start the session, run to its first edge and `ms` on; the time of that edge and the schedule."""
-    schedule = faults.schedule(faults.parse(list(events), BOARD), dut.board)
-    dut.start()
-    assert dut.board.run_until(dut.leg_edges, 100 * MS)
-    first_ns = dut.leg_edges()[0][0]
-    dut.board.run_for(first_ns + round(ms * MS) - dut.board.now_ns)
-    return first_ns, schedule
-
-
-def last_edge_ms(dut, t_ns):
-    """Milliseconds from t_ns to the last edge of a leg so far."""
-    return (dut.leg_edges()[-1][0] - t_ns) / MS
-
-
-def status(dut):
-    """The state and fault that the board tells once it answers again."""
-    dut._line.clear()
-    dut.greet()
-    return dut.call("status")["state"], dut.call("status")["fault"]
 
 
 # -- when ------------------------------------------------------------------------------------------------------------
@@ -176,95 +136,6 @@ def ctrl_c(dut):
 
 def test_send_is_what_a_host_sends(armed):
     assert armed(ctrl_c) <= 10
-
-
-def draining_is_not_reading(dut):
-    """A host that stops and starts reading of its own accord does not end a fault."""
-    begun(dut, {"after_ms": 10, "draining": False}, {"after_ms": 150, "draining": True}, ms=12)
-    dut.board.stop_reading(True)
-    dut.board.stop_reading(False)
-    before = len(dut.board.received)
-    dut.run_ms(137)
-    during = len(dut.board.received) - before
-    dut.run_ms(10)
-    return during, len(dut.board.received) - before, dut.board.usb.cdc.dtr
-
-
-def test_what_is_not_drained_comes_later_whatever_the_hosts_program_does(armed):
-    during, after, dtr = armed(draining_is_not_reading)
-    assert during == 0
-    assert after > 100  # at least one telemetry
-    assert dtr
-
-
-def program_dies(dut):
-    """The host's program dies and is back 140 ms later: heard meanwhile and after, DTR, and whether it was heard."""
-    begun(dut, {"after_ms": 10, "usb": "closed"}, {"after_ms": 150, "usb": "opened"}, ms=12)
-    before, lost = len(dut.board.received), dut.post("status")
-    dut.run_ms(137)
-    during, dtr = len(dut.board.received) - before, dut.board.usb.cdc.dtr
-    assert dut.board.usb.connected
-    dut.run_ms(150)
-    return during, dtr, dut.board.usb.cdc.dtr, len(dut.telemetry), lost in dut.replies
-
-
-def test_closed_is_the_end_of_the_hosts_program(armed):
-    during, dtr, dtr_later, telemetry, answered = armed(program_dies)
-    assert (during, dtr, dtr_later, answered) == (0, False, True, False)
-    assert telemetry
-
-
-def cable(dut):
-    """The cable is pulled 5 ms after telemetry and put back 60 ms later; a request is sent meanwhile."""
-    begun(dut)
-    count = len(dut.telemetry)
-    assert dut.board.run_until(lambda: len(dut.telemetry) > count, 200 * MS)
-    now_ms = dut.board.now_ns / MS
-    events = [{"at_ms": now_ms + 5, "usb": "unplugged"}, {"at_ms": now_ms + 65, "usb": "plugged"}]
-    faults.schedule(faults.parse(events, BOARD), dut.board)
-    dut.run_ms(10)
-    frame, before = dut.board.peek(0x50110048), len(dut.board.received)
-    lost = dut.post("status")
-    dut.run_ms(54)
-    assert not dut.board.usb.connected
-    assert dut.board.peek(0x50110048) == frame  # no start of frame
-    assert len(dut.board.received) == before
-    assert dut.board.run_until(lambda: dut.board.usb.connected, 50 * MS)
-    dut.run_ms(30)
-    dut._line.clear()
-    state = dut.state()
-    return lost in dut.replies, state, last_edge_ms(dut, round(now_ms * MS))
-
-
-def test_unplugged_is_silence_and_plugged_enumerates_anew(armed):
-    answered, state, alive_ms = armed(cable)
-    assert not answered
-    assert state == "ramp_up"
-    assert alive_ms > 80
-
-
-def suspended(dut):
-    """Whether the USB interrupt for suspend is raised, 2.9 ms and 3.1 ms after the cable is pulled, and later."""
-    begun(dut, {"after_ms": 30, "usb": "unplugged", "cpu": "dead", "for_ms": 4}, ms=32.9)
-    seen = [dut.board.peek(0x5011008C) >> 14 & 1]
-    dut.run_ms(0.2)
-    seen.append(dut.board.peek(0x5011008C) >> 14 & 1)
-    dut.run_ms(3)
-    seen.append(dut.board.peek(0x5011008C) >> 14 & 1)
-    return seen
-
-
-def test_an_unplugged_board_is_told_of_suspend_after_3_ms_and_acknowledges_it(armed):
-    assert armed(suspended) == [0, 1, 0]
-
-
-def unplugged_reset(dut):
-    begun(dut, {"after_ms": 30, "usb": "unplugged"}, {"after_ms": 40, "reset": True}, ms=41)
-    return dut.board.usb.connected
-
-
-def test_a_board_that_restarts_unplugged_is_not_enumerated(armed):
-    assert armed(unplugged_reset) is False
 
 
 def stopped(dut, how):
@@ -414,11 +285,18 @@ def test_python_needs_a_board_that_is_ready_for_it(armed):
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
+def status(dut):
+    """The state and fault that the board tells once it answers again."""
+    dut._line.clear()
+    dut.greet()
+    return dut.call("status")["state"], dut.call("status")["fault"]
+
+
 def example(dut, number):
     """Example `number` of the page: the fall-out."""
     events = json.loads(re.findall(r"```json\n(.*?)```", DOCS, re.S)[number])
     resets = dut.board.engine.resets
-    _, schedule = begun(dut, *events, ms=250)
+    _, schedule = begun(dut, *events, ms=150)
     dut.run_ms(200)
     off_ms = last_edge_ms(dut, schedule.fired[0][0])
     dut.token = 0  # no keep-alive: nothing for a board that may be at its prompt
