@@ -106,7 +106,7 @@ class FakeOutput:
         self.guard = None if self.closed else "interlock_open"
         return None
 
-    def start(self, pairs, cutoff_ms):
+    def start(self, pairs, cutoff_ms, until_ms):
         assert self.armed, "start unarmed"
         assert pairs, "start of nothing"
         self.calls.append("start")
@@ -121,6 +121,7 @@ class FakeOutput:
             self.playing.add(n)
         self.ends_us.update({n: now_us + feed.plan.end_us for n, feed in pairs})
         longest_ms = (max(self.ends_us[n] for n in self.playing) - now_us) // 1000
+        cutoff_ms = max(cutoff_ms, until_ms - now_us // 1000)
         assert 0 <= cutoff_ms - longest_ms - CUTOFF_MARGIN_MS <= 1, f"{cutoff_ms} ms do not end {longest_ms} ms"
         return now_us // 1000
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rheobase import boards
 from rheocore import faults, items, messages
 from rheocore.plan import Plan
-from rheocore.session import HARD, Session, StateError
+from rheocore.refusal import StateError
+from rheocore.session import HARD, Session
 
 BOARD = boards.load()
 SHORT = dict(BASE, duration_ms=3_000, ramp_up_ms=500, ramp_down_ms=500, amplitude_ua=2_000)

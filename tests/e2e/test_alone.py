@@ -162,7 +162,6 @@ def test_the_guard_alone_takes_the_legs_low_within_100_ns_for_good(unmodified):
     assert not on
 
 
-@pytest.mark.xfail(strict=True, reason="the chain is loaded before the first leases are filled: 8 ms early")
 def test_the_cutoff_alone_ends_output_250_ms_after_the_session_balanced(unmodified):
     error_ms, on, complete, end_ms = in_child(of_the_cutoff, unmodified, (LEASE, GUARD, WATCHDOG))
     assert error_ms is not None and abs(error_ms) <= CUTOFF_ERROR_MS

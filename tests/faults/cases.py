@@ -9,6 +9,7 @@ Times are from the fault to the last falling edge of any leg. A promise is one o
 import random
 from dataclasses import dataclass
 
+from mpremote_wire import mpremote
 from rheocore import frames
 
 MOMENTS = ("leg_a", "gap", "rest")
@@ -17,8 +18,6 @@ SEEDS = range(50)
 
 LEASE_MS = 200  # lease of 100 ms, five items beyond it
 PASS_MS = 30  # two passes of the loop, and a collection between them
-HOST_MS = 1200
-SENSE_MS = 50
 WORDS_MS = 150  # random words: found by the time they take, two items after the fact at the latest
 
 
@@ -65,6 +64,11 @@ def patch(method, body):
     )
 
 
+def corrupt(assignment):
+    """An attribute of the session is overwritten once, in the next pass of the loop."""
+    return patch("measure", f"self.session.{assignment}\napp.App.measure = old")
+
+
 def silent(ms):
     """The host sends nothing for so long."""
 
@@ -107,6 +111,30 @@ def start_then_stop(dut, rng):
     dut.post("stop")
 
 
+def mpremote_connect(dut, rng):
+    dut.alive = False
+    mpremote(dut.board).enter_raw_repl(soft_reset=False)
+
+
+def mpremote_exec(dut, rng):
+    dut.alive = False
+    transport = mpremote(dut.board)
+    transport.enter_raw_repl(soft_reset=True)
+    assert transport.exec("print(6 * 7)").strip() == b"42"
+
+
+def mpremote_soft_reset(dut, rng):
+    dut.alive = False
+    mpremote(dut.board).enter_raw_repl(soft_reset=True)
+
+
+def mpremote_reset(dut, rng):
+    dut.alive = False
+    transport = mpremote(dut.board)
+    transport.enter_raw_repl(soft_reset=False)
+    transport.exec_raw_no_follow("import machine; machine.reset()")
+
+
 def words(where, **more):
     return Fault(
         f"{where}-random",
@@ -125,13 +153,19 @@ def words(where, **more):
 
 ONCE = {"moments": ("rest",), "rates_hz": (100,)}
 LOOP = {"bound_ms": PASS_MS, "balanced": False, "counts": False}  # found by the next pass of the loop
+GUARD = {"bound_ms": 0.00004, "balanced": False, "names": ("interlock_open",)}  # 5 clocks
+LOST = {"bound_ms": 1200, "names": ("host_lost",), "watch_ms": 1600}
+SENSE = {"bound_ms": 50, "period_counts": True}
+REPL = {"bound_ms": 10, "balanced": False, "names": ("host_break",), "after": "soft_reset"}
 ENDLESS = {f"0x{0x50000000 + 0x40 * i + 0x1C:x}": 0x0FFFFFFF for i in range(2)}  # DMA of channels 1 and 2 never ends
 NO_DOG = {"0x4005b000": 1 << 30}
 
 FAULTS = (
     # interlock: in hardware, 5 clocks
     Fault("interlock-open", ({"interlock": "open"},), bound_ms=0.0001, names=("interlock_open",), balanced=False),
-    Fault("interlock-floating", ({"interlock": "floating"},), bound_ms=0.0001, names=("interlock_open",), balanced=False),
+    Fault(
+        "interlock-floating", ({"interlock": "floating"},), bound_ms=0.0001, names=("interlock_open",), balanced=False
+    ),
     Fault(
         "interlock-chatter-1khz",
         ({"interlock": {"chatter_hz": 1000, "for_ms": 50}},),
@@ -156,8 +190,10 @@ FAULTS = (
     on("exception-in-handler", what=python("raise ValueError")),
     Fault(
         "memory-error",
-        python("hog = []\nn = 4096\nwhile n > 8:\n    try:\n        hog.append(bytearray(n))\n"
-               "    except MemoryError:\n        n //= 2\n"),
+        python(
+            "hog = []\nn = 4096\nwhile n > 8:\n    try:\n        hog.append(bytearray(n))\n"
+            "    except MemoryError:\n        n //= 2\n"
+        ),
         names=("reset",),
         after="reset",
         balanced=False,
@@ -189,56 +225,48 @@ FAULTS = (
         gate=False,
     ),
     # the REPL and mpremote
-    Fault("ctrl-c", ({"send": "\x03"},), bound_ms=10, names=("host_break",), after="soft_reset", balanced=False),
+    Fault("ctrl-c", ({"send": "\x03"},), **REPL),
     on("ctrl-d", what=({"send": "\x04"},)),
-    Fault(
-        "mpremote-connect",
-        ({"send": "\r\x03\r\x01"},),
-        bound_ms=10,
-        names=("host_break",),
-        after="soft_reset",
-        balanced=False,
-    ),
-    Fault(
-        "mpremote-soft-reset",
-        ({"send": "\r\x03\x04"},),
-        bound_ms=10,
-        names=("host_break",),
-        after="soft_reset",
-        balanced=False,
-    ),
-    Fault(
-        "mpremote-reset",
-        ({"send": "\r\x03\r\x01import machine; machine.reset()\x04"},),
-        bound_ms=10,
-        names=("host_break", "reset"),
-        after="reset",
-        balanced=False,
-    ),
+    Fault("mpremote-connect", host=mpremote_connect, **REPL),
+    Fault("mpremote-exec", host=mpremote_exec, **REPL),
+    Fault("mpremote-soft-reset", host=mpremote_soft_reset, **REPL),
+    Fault("mpremote-reset", host=mpremote_reset, **{**REPL, "names": ("reset", "host_break"), "after": "reset"}),
     # the host
-    Fault("host-killed", ({"usb": "closed"},), bound_ms=HOST_MS, names=("host_lost",), after="reconnect", watch_ms=1500),
-    Fault("usb-unplugged", ({"usb": "unplugged"},), bound_ms=HOST_MS, names=("host_lost",), after="replug", watch_ms=1500),
+    Fault(
+        "host-killed", ({"usb": "closed"},), bound_ms=HOST_MS, names=("host_lost",), after="reconnect", watch_ms=1500
+    ),
+    Fault(
+        "usb-unplugged", ({"usb": "unplugged"},), bound_ms=HOST_MS, names=("host_lost",), after="replug", watch_ms=1500
+    ),
     on("host-stops-reading", what=({"draining": False},), after="drain"),
     on("keep-alive-late-800ms", host=silent(800), watch_ms=1200),
-    Fault("keep-alive-late-1100ms", host=silent(1100), bound_ms=HOST_MS, names=("host_lost",), watch_ms=1600),
-    Fault("second-host", host=second_host, bound_ms=HOST_MS, names=("host_lost",), watch_ms=1500),
+    Fault("keep-alive-late-1100ms", host=silent(1100), **LOST),
+    Fault("second-host", host=second_host, **LOST),
     on("flood-requests", host=flood_of_requests),
-    Fault("flood-garbage", host=flood_of_garbage, promise="either", bound_ms=HOST_MS, names=("host_lost",), watch_ms=1600),
+    Fault(
+        "flood-garbage", host=flood_of_garbage, promise="either", bound_ms=HOST_MS, names=("host_lost",), watch_ms=1600
+    ),
     Fault("stop-then-start", host=stop_then_start, bound_ms=10, names=("stop_command",)),
     Fault("start-then-stop", host=start_then_stop, bound_ms=10, names=("stop_command",)),
     # electrodes and supply
-    Fault("electrode-open", ({"load": {"1": "open"}},), bound_ms=SENSE_MS, period_counts=True, names=("electrode_open",)),
-    Fault("electrode-short", ({"load": {"1": "short"}},), bound_ms=SENSE_MS, period_counts=True, names=("electrode_short",)),
+    Fault("electrode-open", ({"load": {"1": "open"}},), bound_ms=50, period_counts=True, names=("electrode_open",)),
+    Fault(
+        "electrode-short",
+        ({"load": {"1": "short"}},),
+        bound_ms=50,
+        period_counts=True,
+        names=("electrode_short",),
+    ),
     Fault(
         "electrode-intermittent",
         ({"load": {"1": "open"}}, {"load": {"1": "1000"}}),
         later_ms=60,
-        bound_ms=SENSE_MS,
+        bound_ms=50,
         names=("electrode_open",),
         rates_hz=(100, 400),
     ),
-    Fault("readback-wrong", ({"gain": {"1": 1.5}},), bound_ms=SENSE_MS, period_counts=True, names=("amplitude_error",)),
-    Fault("supply-low", ({"supply_mv": 5000},), bound_ms=SENSE_MS, names=("supply_low",)),
+    Fault("readback-wrong", ({"gain": {"1": 1.5}},), names=("amplitude_error",), **SENSE),
+    Fault("supply-low", ({"supply_mv": 5000},), bound_ms=50, names=("supply_low",)),
     # the machine itself
     Fault("clock-changed", python("import machine\nmachine.freq(48000000)"), names=("clock",), **LOOP),
     Fault("divider-overwritten", ({"poke": {"0x502000c8": 60 << 16}},), names=("internal",), **LOOP),
@@ -249,12 +277,26 @@ FAULTS = (
     Fault("cutoff-stopped", ({"poke": {"0x50000444": 0x10}},), names=("internal",), **LOOP),
     Fault("leg-taken-by-pin", python("from machine import Pin\nPin(2, Pin.OUT, value=1)"), names=("internal",), **LOOP),
     Fault("leg-forced-high", ({"poke": {"0x40014014": 0x306}},), names=("internal",), **LOOP),
-    Fault("session-state-lost", patch("measure", "self.session.state = 'idle'\napp.App.measure = old"), names=("internal",),
-          watch_ms=1300),
-    Fault("session-state-garbage", patch("measure", "self.session.state = 'rum'\napp.App.measure = old"),
-          names=("internal", "reset"), balanced=False, watch_ms=1300),
-    Fault("amplitude-corrupted", patch("measure", "self.session.channels[1].target_ua = 45000\napp.App.measure = old"),
-          names=("internal",), bound_ms=2 * PASS_MS, balanced=False),
+    Fault(
+        "session-state-lost",
+        patch("measure", "self.session.state = 'idle'\napp.App.measure = old"),
+        names=("internal",),
+        watch_ms=1300,
+    ),
+    Fault(
+        "session-state-garbage",
+        patch("measure", "self.session.state = 'rum'\napp.App.measure = old"),
+        names=("internal", "reset"),
+        balanced=False,
+        watch_ms=1300,
+    ),
+    Fault(
+        "amplitude-corrupted",
+        patch("measure", "self.session.channels[1].target_ua = 45000\napp.App.measure = old"),
+        names=("internal",),
+        bound_ms=2 * PASS_MS,
+        balanced=False,
+    ),
     words("ring"),
     words("fifo"),
     words("program"),

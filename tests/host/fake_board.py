@@ -15,8 +15,9 @@ from array import array
 from rheobase import boards
 from rheocore import feeder as feeder_module
 from rheocore import frames, messages
+from rheocore.refusal import StateError
 from rheocore.server import Server
-from rheocore.session import Session, StateError
+from rheocore.session import Session
 
 BANNER = b"MicroPython v1.25.0 on 2025-04-15; Fake with RP2040\r\n"
 PROMPT = b">>> "
@@ -34,12 +35,18 @@ class FakeOutput:
         self.playing = {}
         self.calls = []
 
+    def ready(self):
+        return None if self.closed else "interlock_open"
+
     def arm(self, numbers):
         self.calls.append(("arm", tuple(numbers)))
         self.armed = tuple(numbers)
         return self.arm_fault
 
-    def start(self, pairs, cutoff_ms):
+    def open(self):
+        return bool(self.playing)
+
+    def start(self, pairs, cutoff_ms, until_ms):
         for n, feeder in pairs:
             assert n in self.armed, f"channel {n} was not armed"
             feeder.fill()

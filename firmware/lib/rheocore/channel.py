@@ -54,7 +54,7 @@ class Channel:
 
     def left_ms(self, now_ms):
         """Time left of this channel's train."""
-        return max(0, self.left_us // 1000 - (now_ms - self.started_ms if self.running else 0))
+        return max(0, (self.left_us + 999) // 1000 - (now_ms - self.started_ms if self.running else 0))
 
     def pulses_now(self):
         return self.pulses + self.feeder.pulses

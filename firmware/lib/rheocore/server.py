@@ -5,7 +5,7 @@ handle() takes one line and returns the bytes to send back (None: nothing to say
 
 from rheocore import frames, limits, messages
 from rheocore.config import small
-from rheocore.session import StateError
+from rheocore.refusal import StateError, invalid
 
 
 class Server:
@@ -85,10 +85,10 @@ class Server:
     def _typed(wanted, params):
         """Raise invalid_params unless params has just the wanted names and types."""
         if not isinstance(params, dict):
-            raise StateError("invalid_params", {"field": "params", "why": "an object is needed"})
+            raise invalid("params", "an object is needed")
         for name in params:
             if name not in wanted:
-                raise StateError("invalid_params", {"field": str(name)[:32], "why": "no such parameter"})
+                raise invalid(str(name)[:32], "no such parameter")
         for name in wanted:
             kind = wanted[name]
             optional = isinstance(kind, tuple)
@@ -96,9 +96,9 @@ class Server:
                 kind = kind[0]
             if name not in params:
                 if not optional:
-                    raise StateError("invalid_params", {"field": name, "why": "missing"})
+                    raise invalid(name, "missing")
             elif not (small(params[name]) if kind is int else isinstance(params[name], kind)):
-                raise StateError("invalid_params", {"field": name, "why": "wrong type"})
+                raise invalid(name, "wrong type")
 
     def _error(self, ident, name, data):
         code = messages.ERRORS[name][0]
@@ -140,12 +140,10 @@ class Server:
         configs = {}
         known = [str(c["n"]) for c in self.board["channels"]]
         if not params["channels"]:
-            raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
+            raise invalid("channels", "no channel named")
         for key in params["channels"]:
             if key not in known:
-                raise StateError(
-                    "invalid_params", {"field": "channels", "why": "no channel %s on this board" % str(key)[:8]}
-                )
+                raise invalid("channels", "no channel %s on this board" % str(key)[:8])
             cfg = params["channels"][key]
             for refusal in limits.judge(cfg, self.board):
                 code, field, value, bound = refusal
@@ -172,7 +170,7 @@ class Server:
         self._held(params)
         numbers = params.get("channels")
         if numbers is not None and not all(small(n) for n in numbers):
-            raise StateError("invalid_params", {"field": "channels", "why": "a list of numbers is needed"})
+            raise invalid("channels", "a list of numbers is needed")
         self.session.start(numbers, now_ms)
         return {"state": self.session.state}
 
@@ -193,7 +191,7 @@ class Server:
     def _stop(self, params, now_ms):
         reason = params.get("reason", "stop_command")
         if reason not in messages.STOP_REASONS:
-            raise StateError("invalid_params", {"field": "reason", "why": "one of " + ", ".join(messages.STOP_REASONS)})
+            raise invalid("reason", "one of " + ", ".join(messages.STOP_REASONS))
         self.session.stop(reason, now_ms)
         return self._confirmed()
 

@@ -6,8 +6,8 @@ Everything that ends output goes through _end(); a fault is left only by clear()
 The output (rheorp2/engine.py; a refusing fake in tests/core) has:
   ready() -> None or what stands in the way of arming: interlock_open, supply_low
   arm(numbers) -> None or a fault   self-test, gate open, set-points 0, no edge on a leg
-  start(pairs, cutoff_ms)   begin to play [(n, feeder)], together; the hardware ends all of it after cutoff_ms;
-                            returns the time of the first item in ms
+  start(pairs, cutoff_ms, until_ms)   play [(n, feeder)], together; returns the time of the first item in ms. The
+                      hardware ends all of it cutoff_ms after that, but not before the time until_ms
   hold(pairs)         soft end: last pulse complete, DAC 0; returns the channels that the guard cut meanwhile
   kill(pairs)         hard end, at once; returns the channels whose pulse in play was cut
   service(n, feeder, set_ua) -> None or a fault     renew the lease, account what was played; each pass
@@ -19,16 +19,14 @@ The output (rheorp2/engine.py; a refusing fake in tests/core) has:
 
 from rheocore import messages
 from rheocore.channel import Channel
+from rheocore.refusal import StateError, invalid
 from rheocore.remainder import after_reset, beyond
 
 LIVE = messages.LIVE
 BUSY = messages.BUSY
+MARGIN_MS = messages.CUTOFF_MARGIN_MS
 WAITS = {"armed": (messages.ARM_MS, "auto_disarm"), "paused": (messages.PAUSE_MS, "limit")}
 HARD = ("host_break", "interlock_open", "internal", "clock", "self_test")
-
-
-class StateError(Exception):
-    """The call is not possible in this state; the message table has the words. args: (error name, parameters)."""
 
 
 class Session:
@@ -49,7 +47,7 @@ class Session:
         self.token = None
         self.since_ms = 0  # of armed or paused
         self.heard_ms = 0
-        self.live_ms = self.went_live_ms = 0  # time live before the present stretch, and its begin
+        self.live_ms = self.went_live_ms = 0  # before the present stretch; its begin
         self.remainder_ms = None  # what was left of the last session; None: all of it was delivered
 
     # -- what the host asks ------------------------------------------------------------------------------------
@@ -104,10 +102,9 @@ class Session:
             numbers = list(self.channels)
         for n in numbers:
             if n not in self.channels or self.channels[n].wanted or numbers.count(n) > 1:
-                why = "channel %s is not waiting to start" % n
-                raise StateError("invalid_params", {"field": "channels", "why": why})
+                raise invalid("channels", "channel %s is not waiting to start" % n)
         if not numbers:
-            raise StateError("invalid_params", {"field": "channels", "why": "no channel named"})
+            raise invalid("channels", "no channel named")
         self._refuse(self.output.guard_fault(), now_ms)
         self._play([self.channels[n] for n in numbers], now_ms)
 
@@ -115,7 +112,7 @@ class Session:
         """New target of a channel; the device walks there by its own steps."""
         self._need("amplitude", ("loaded", "armed", "paused") + LIVE)
         if n not in self.channels:
-            raise StateError("invalid_params", {"field": "channel", "why": "channel %s is not configured" % n})
+            raise invalid("channel", "channel %s is not configured" % n)
         cap_ua = self.channels[n].cap_ua
         if not 0 <= ua <= cap_ua:
             why = "beyond the channel's limit"
@@ -257,10 +254,11 @@ class Session:
             raise StateError("fault", {"fault": fault})
 
     def _play(self, channels, now_ms):
+        until_ms = now_ms + MARGIN_MS + max([c.left_ms(now_ms) for c in self.channels.values() if c.running] or [0])
         for channel in channels:
             channel.begin(now_ms)
-        cutoff_ms = max([c.left_ms(now_ms) for c in self.channels.values() if c.running]) + messages.CUTOFF_MARGIN_MS
-        now_ms = self.output.start([(channel.n, channel.feeder) for channel in channels], cutoff_ms)
+        cutoff_ms = MARGIN_MS + max([c.left_ms(now_ms) for c in channels])
+        now_ms = self.output.start([(c.n, c.feeder) for c in channels], cutoff_ms, until_ms)
         for channel in channels:
             channel.started_ms = now_ms  # filling the leases took its time
         if self.state not in LIVE:
