@@ -44,7 +44,7 @@ _BOOTING_NS = 100_000_000
 
 
 def python_ready(emulated):
-    """Boot the board if it is not, and start its app so that events with `python` can run. Takes some 0.15 s of its time."""
+    """Boot the board if it is not, and start its app so that events with `python` can run; some 0.15 s of its time."""
     usb = emulated.usb
     if not usb.connected:
         emulated.boot()
