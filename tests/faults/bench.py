@@ -69,6 +69,8 @@ def live_board(image, key):
 def run(dut, this):
     """Let it happen to `dut` and judge. Returns (row, [what is wrong])."""
     fault = this.fault
+    if fault.after == "soft_reset":
+        dut.alive = False  # its lines would go to the REPL
     if fault.before == "paused":
         dut.call("pause")
     t_ns = _happen(dut, this)

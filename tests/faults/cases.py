@@ -44,8 +44,7 @@ class Fault:
     seeds: tuple = (None,)
     later_ms: float = 0
     watch_ms: float = 600
-    before: str | None = None  # "paused": the session is paused first; "time_over": it has 1.5 s to run
-    gate: bool = True  # the legs are forced low afterwards
+    before: str | None = None  # "paused": the session is paused first; "time_over": it lasts 1.5 s
 
 
 def on(ident, **more):
@@ -56,12 +55,14 @@ def python(source):
     return ({"python": source},)
 
 
-def patch(method, body):
+def patched(method, body):
     """Statements that put `body` (of a method with self and now, old(self, now) the original) in place in the loop."""
     lines = "\n".join("    " + line for line in body.split("\n"))
-    return python(
-        f"from rheorp2 import app\nold = app.App.{method}\ndef new(self, now):\n{lines}\napp.App.{method} = new\n"
-    )
+    return f"from rheorp2 import app\nold = app.App.{method}\ndef new(self, now):\n{lines}\napp.App.{method} = new\n"
+
+
+def patch(method, body):
+    return python(patched(method, body))
 
 
 def corrupt(assignment):
@@ -151,78 +152,46 @@ def words(where, **more):
     )
 
 
-ONCE = {"moments": ("rest",), "rates_hz": (100,)}
-LOOP = {"bound_ms": PASS_MS, "balanced": False, "counts": False}  # found by the next pass of the loop
 GUARD = {"bound_ms": 0.00004, "balanced": False, "names": ("interlock_open",)}  # 5 clocks
-LOST = {"bound_ms": 1200, "names": ("host_lost",), "watch_ms": 1600}
-SENSE = {"bound_ms": 50, "period_counts": True}
+DOG = {"names": ("watchdog",), "after": "reset"}
+RESET = {"names": ("reset",), "after": "reset", "balanced": False}
 REPL = {"bound_ms": 10, "balanced": False, "names": ("host_break",), "after": "soft_reset"}
+LOST = {"bound_ms": 1200, "names": ("host_lost",), "watch_ms": 1600}
+STOP = {"bound_ms": 10, "names": ("stop_command",)}
+SENSE = {"bound_ms": 50, "period_counts": True}
+LOOP = {"bound_ms": PASS_MS, "balanced": False, "counts": False, "names": ("internal",)}  # found by the next pass
 ENDLESS = {f"0x{0x50000000 + 0x40 * i + 0x1C:x}": 0x0FFFFFFF for i in range(2)}  # DMA of channels 1 and 2 never ends
 NO_DOG = {"0x4005b000": 1 << 30}
+CHATTER = {"chatter_hz": 1000, "for_ms": 50}
+STORM = "import gc, machine\nT = machine.Timer(period=5, callback=lambda t: gc.collect())"
+LEAK = "hog.append(bytearray(30000))\nold(self, now)"
 
 FAULTS = (
-    # interlock: in hardware, 5 clocks
-    Fault("interlock-open", ({"interlock": "open"},), bound_ms=0.0001, names=("interlock_open",), balanced=False),
-    Fault(
-        "interlock-floating", ({"interlock": "floating"},), bound_ms=0.0001, names=("interlock_open",), balanced=False
-    ),
-    Fault(
-        "interlock-chatter-1khz",
-        ({"interlock": {"chatter_hz": 1000, "for_ms": 50}},),
-        bound_ms=0.0001,
-        names=("interlock_open",),
-        balanced=False,
-    ),
-    Fault(
-        "interlock-open-paused",
-        ({"interlock": "open"},),
-        bound_ms=0,
-        names=("interlock_open",),
-        before="paused",
-        moments=("rest",),
-    ),
+    # interlock: in hardware
+    Fault("interlock-open", ({"interlock": "open"},), **GUARD),
+    Fault("interlock-floating", ({"interlock": "floating"},), **GUARD),
+    Fault("interlock-chatter-1khz", ({"interlock": CHATTER},), **GUARD),
+    Fault("interlock-open-paused", ({"interlock": "open"},), before="paused", moments=("rest",), **GUARD),
     # the main loop
-    Fault("loop-hung", ({"cpu": "hang"},), names=("watchdog",), after="reset"),
-    Fault("cpu-dead", ({"cpu": "dead"},), names=("watchdog",), after="reset"),
+    Fault("loop-hung", ({"cpu": "hang"},), **DOG),
+    Fault("cpu-dead", ({"cpu": "dead"},), **DOG),
     Fault("stall-700ms", ({"cpu": "hang", "for_ms": 700},), names=("underrun",), watch_ms=1200),
     Fault("flash-erase-400ms", ({"cpu": "dead", "for_ms": 400},), names=("underrun",), watch_ms=900),
-    Fault("exception-in-loop", patch("measure", "raise ValueError"), names=("reset",), after="reset", balanced=False),
+    on("flash-erase", what=python("import rp2\nrp2.Flash().ioctl(6, 300)")),
+    Fault("exception-in-loop", patch("measure", "raise ValueError"), bound_ms=PASS_MS, **RESET),
     on("exception-in-handler", what=python("raise ValueError")),
-    Fault(
-        "memory-error",
-        python(
-            "hog = []\nn = 4096\nwhile n > 8:\n    try:\n        hog.append(bytearray(n))\n"
-            "    except MemoryError:\n        n //= 2\n"
-        ),
-        names=("reset",),
-        after="reset",
-        balanced=False,
-        watch_ms=900,
-    ),
-    Fault(
-        "collection-storm",
-        python("import gc, machine\nT = machine.Timer(period=5, callback=lambda t: gc.collect())"),
-        promise="either",
-        names=("underrun",),
-    ),
-    Fault("machine-reset", python("import machine\nmachine.reset()"), names=("reset",), after="reset", balanced=False),
-    Fault(
-        "watchdog-expiry",
-        ({"cpu": "dead", "poke": ENDLESS},),
-        bound_ms=2050,
-        names=("watchdog",),
-        after="reset",
-        balanced=False,
-    ),
+    Fault("memory-leak", python(f"hog = []\n{patched('measure', LEAK)}"), bound_ms=400, watch_ms=800, **RESET),
+    Fault("memory-gone", python("import micropython\nmicropython.heap_lock()"), bound_ms=PASS_MS, **RESET),
+    Fault("collection-storm", python(STORM), promise="either", names=("underrun",)),
+    Fault("machine-reset", python("import machine\nmachine.reset()"), bound_ms=1, **RESET),
+    Fault("watchdog-expiry", ({"cpu": "dead", "poke": ENDLESS},), bound_ms=2050, balanced=False, **DOG),
     Fault(
         "time-over-cpu-dead",
         ({"cpu": "dead", "poke": {**ENDLESS, **NO_DOG}},),
-        bound_ms=1500 + 252,
         names=(None,),
         before="time_over",
         watch_ms=2500,
         after="dead",
-        gate=False,
     ),
     # the REPL and mpremote
     Fault("ctrl-c", ({"send": "\x03"},), **REPL),
@@ -230,72 +199,49 @@ FAULTS = (
     Fault("mpremote-connect", host=mpremote_connect, **REPL),
     Fault("mpremote-exec", host=mpremote_exec, **REPL),
     Fault("mpremote-soft-reset", host=mpremote_soft_reset, **REPL),
-    Fault("mpremote-reset", host=mpremote_reset, **{**REPL, "names": ("reset", "host_break"), "after": "reset"}),
+    Fault("mpremote-reset", host=mpremote_reset, **{**REPL, "after": "reset"}),
     # the host
-    Fault(
-        "host-killed", ({"usb": "closed"},), bound_ms=HOST_MS, names=("host_lost",), after="reconnect", watch_ms=1500
-    ),
-    Fault(
-        "usb-unplugged", ({"usb": "unplugged"},), bound_ms=HOST_MS, names=("host_lost",), after="replug", watch_ms=1500
-    ),
+    Fault("host-killed", ({"usb": "closed"},), after="reconnect", **LOST),
+    Fault("usb-unplugged", ({"usb": "unplugged"},), after="replug", **LOST),
     on("host-stops-reading", what=({"draining": False},), after="drain"),
     on("keep-alive-late-800ms", host=silent(800), watch_ms=1200),
     Fault("keep-alive-late-1100ms", host=silent(1100), **LOST),
     Fault("second-host", host=second_host, **LOST),
     on("flood-requests", host=flood_of_requests),
-    Fault(
-        "flood-garbage", host=flood_of_garbage, promise="either", bound_ms=HOST_MS, names=("host_lost",), watch_ms=1600
-    ),
-    Fault("stop-then-start", host=stop_then_start, bound_ms=10, names=("stop_command",)),
-    Fault("start-then-stop", host=start_then_stop, bound_ms=10, names=("stop_command",)),
+    Fault("flood-garbage", host=flood_of_garbage, promise="either", **LOST),
+    Fault("stop-then-start", host=stop_then_start, **STOP),
+    Fault("start-then-stop", host=start_then_stop, **STOP),
     # electrodes and supply
-    Fault("electrode-open", ({"load": {"1": "open"}},), bound_ms=50, period_counts=True, names=("electrode_open",)),
-    Fault(
-        "electrode-short",
-        ({"load": {"1": "short"}},),
-        bound_ms=50,
-        period_counts=True,
-        names=("electrode_short",),
-    ),
+    Fault("electrode-open", ({"load": {"1": "open"}},), names=("electrode_open",), **SENSE),
+    Fault("electrode-short", ({"load": {"1": "short"}},), names=("electrode_short",), **SENSE),
     Fault(
         "electrode-intermittent",
         ({"load": {"1": "open"}}, {"load": {"1": "1000"}}),
         later_ms=60,
-        bound_ms=50,
         names=("electrode_open",),
         rates_hz=(100, 400),
+        **SENSE,
     ),
     Fault("readback-wrong", ({"gain": {"1": 1.5}},), names=("amplitude_error",), **SENSE),
     Fault("supply-low", ({"supply_mv": 5000},), bound_ms=50, names=("supply_low",)),
     # the machine itself
-    Fault("clock-changed", python("import machine\nmachine.freq(48000000)"), names=("clock",), **LOOP),
-    Fault("divider-overwritten", ({"poke": {"0x502000c8": 60 << 16}},), names=("internal",), **LOOP),
-    Fault("guard-stopped", ({"poke": {"0x50203000": 8}},), names=("internal",), **LOOP),
-    Fault("dma-read-overwritten", ({"poke": {"0x50000000": 0x20040100}},), names=("internal",), **LOOP),
-    Fault("dma-write-overwritten", ({"poke": {"0x50000004": 0x20040800}},), names=("internal",), **LOOP),
-    Fault("dma-stopped", ({"poke": {"0x50003010": 1}},), promise="either", names=("starved", "internal"), **LOOP),
-    Fault("cutoff-stopped", ({"poke": {"0x50000444": 0x10}},), names=("internal",), **LOOP),
-    Fault("leg-taken-by-pin", python("from machine import Pin\nPin(2, Pin.OUT, value=1)"), names=("internal",), **LOOP),
-    Fault("leg-forced-high", ({"poke": {"0x40014014": 0x306}},), names=("internal",), **LOOP),
-    Fault(
-        "session-state-lost",
-        patch("measure", "self.session.state = 'idle'\napp.App.measure = old"),
-        names=("internal",),
-        watch_ms=1300,
-    ),
-    Fault(
-        "session-state-garbage",
-        patch("measure", "self.session.state = 'rum'\napp.App.measure = old"),
-        names=("internal", "reset"),
-        balanced=False,
-        watch_ms=1300,
-    ),
+    Fault("clock-changed", python("import machine\nmachine.freq(48000000)"), **{**LOOP, "names": ("clock",)}),
+    Fault("divider-overwritten", ({"poke": {"0x502000c8": 60 << 16}},), **LOOP),
+    Fault("guard-stopped", ({"poke": {"0x50203000": 8}},), **LOOP),
+    Fault("dma-read-overwritten", ({"poke": {"0x50000000": 0x20040100}},), **LOOP),
+    Fault("dma-write-overwritten", ({"poke": {"0x50000004": 0x20040800}},), **LOOP),
+    on("dma-stopped", what=({"poke": {"0x50003010": 1}},)),  # the next renewal starts it again
+    Fault("cutoff-stopped", ({"poke": {"0x50000444": 0x10}},), **LOOP),
+    Fault("leg-taken-by-pin", python("from machine import Pin\nPin(2, Pin.OUT, value=1)"), **LOOP),
+    Fault("leg-forced-high", ({"poke": {"0x40014014": 0x306}},), **LOOP),
+    Fault("session-state-lost", corrupt("state = 'idle'"), names=("internal",), watch_ms=1300),
+    Fault("session-state-garbage", corrupt("state = 'rum'"), names=("internal",), watch_ms=1300),
     Fault(
         "amplitude-corrupted",
-        patch("measure", "self.session.channels[1].target_ua = 45000\napp.App.measure = old"),
-        names=("internal",),
-        bound_ms=2 * PASS_MS,
+        corrupt("channels[1].target_ua = 45000"),
         balanced=False,
+        bound_ms=2 * PASS_MS,
+        names=("internal",),
     ),
     words("ring"),
     words("fifo"),

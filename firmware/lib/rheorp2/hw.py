@@ -43,6 +43,8 @@ DMA_SETTINGS = const(0x7FFFFE)  # of CTRL: all but EN, BUSY and the sniffer
 # the moment between the host's read and TinyUSB's next turn: a write in it may wait, and the lease then ends output).
 USB_CDC_IN = const(0x50100090)
 
+USB_SOF = const(0x50110048)  # number of the last frame that the host began, 11 bits
+
 WATCHDOG = const(0x40058000)  # CTRL; REASON at 8; SCRATCH n at 0xC + 4n
 
 

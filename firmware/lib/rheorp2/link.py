@@ -3,6 +3,7 @@
 POLLOUT promises room for one byte, and a write of more can wait 500 ms for a host that does not read. So the link keeps
 its own count of what may still be in the transmit buffer: many bytes are written at once only while they surely fit,
 the rest one by one, each behind a POLLOUT. It is zero again when the USB controller has nothing left to hand over.
+On a suspended bus (the cable is out) POLLOUT says yes and the write never ends: nothing is written while frames miss.
 """
 
 import select
@@ -15,6 +16,7 @@ from rheorp2 import hw
 
 _QUEUE = 4096  # bytes that may wait; a reply that does not fit is counted as dropped
 _READ = 160  # bytes read in one pass at most
+_FRAME_MS = 3  # a host begins a frame each ms; without one for so long the bus is suspended
 
 
 @micropython.native
@@ -54,6 +56,7 @@ class Link:
         self.offset = 0
         self.in_flight = 0
         self.dropped = 0
+        self.frame = self.frame_ms = -1000
 
     def wait(self, ms):
         """Sleep until a byte arrives or ms have passed. True if there is something to read."""
@@ -79,7 +82,7 @@ class Link:
 
     def room_for(self, count):
         """True if a line of count bytes can be written at once."""
-        return not self.queue and self._surely() >= count and self._room()
+        return not self.queue and self._surely() >= count and self._plugged() and self._room()
 
     def send(self, line):
         """Queue a line. False, and counted, if too much waits already."""
@@ -95,7 +98,7 @@ class Link:
         while self.queue:
             line = self.queue[0]
             rest = len(line) - self.offset
-            if not self._room():
+            if not (self._plugged() and self._room()):
                 return True
             count = min(rest, max(self._surely(), 1))
             sent = self.write(memoryview(line)[self.offset : self.offset + count]) or 0
@@ -114,6 +117,15 @@ class Link:
         if hw.field(hw.USB_CDC_IN, 10, 0x10001) == 0:
             self.in_flight = 0
         return messages.WINDOW - self.in_flight
+
+    def _plugged(self):
+        """True while a host begins frames on the bus."""
+        frame = hw.field(hw.USB_SOF, 0, 0x7FF)
+        now_ms = hw.now_ms()
+        if frame != self.frame:
+            self.frame = frame
+            self.frame_ms = now_ms
+        return now_ms - self.frame_ms <= _FRAME_MS
 
     def _room(self):
         for _ in self.writable.ipoll(0):
