@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test image lint format types bench setup clean
+.PHONY: demo test image faults lint format types bench setup clean
 
 demo: $(READY)
 	$(BIN)/python -m rheobase.demo --out demo-out
@@ -18,6 +18,9 @@ image: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/realtime_factor.py
 	$(BIN)/python benchmarks/three_channels.py
+
+faults: $(READY)
+	$(BIN)/python tests/faults/table.py $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -35,10 +35,10 @@ def two_breaks(dut, apart_us):
     return (last_ns - first_ns) / MS, dut.call("status")["fault"]
 
 
-@pytest.mark.parametrize("from_us", [0, 400, 800, 1200])
+@pytest.mark.parametrize("from_us", [0, 800])
 def test_a_second_ctrl_c_neither_brings_output_back_nor_hides_the_fault(live, from_us):
-    """Every 25 us over the 1.6 ms in which the first is dealt with; output is off within 10 ms of the first."""
-    for apart_us in range(from_us, from_us + 400, 25):
+    """Every 50 us over the 1.6 ms in which the first is dealt with; output is off within 10 ms of the first."""
+    for apart_us in range(from_us, from_us + 800, 50):
         off_ms, fault = in_child(two_breaks, live, apart_us)
         assert off_ms <= 10
         assert fault == "host_break", f"{apart_us} us apart"

@@ -12,7 +12,7 @@ from host.calling import SHORT, call, finish, records, start, until
 from rheobase import control, mpremote, vcd_read
 from rheobase.emulator import launch
 from rheobase.errors import DeviceLost
-from rheobase.measure import trains
+from rheobase.measure import drop_unequal, trains
 
 SECONDS = ("--amplitude", "2mA", "--yes", "--json")
 
@@ -195,3 +195,25 @@ def test_emulate_prints_its_pty_first_and_ends_at_ctrl_c(spawn, board_image):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 0 and not os.path.exists(first["pty"])
+
+
+@pytest.mark.parametrize(
+    ("what", "fault", "truncated"),
+    [({"interlock": "open"}, "interlock_open", 1), ({"cpu": "hang", "for_ms": 700}, "underrun", 0)],
+    ids=["interlock", "stall"],
+)
+def test_what_ended_a_session_is_in_its_record(board_image, tmp_path, what, fault, truncated):
+    """A fault file as people use it: 900 ms into the train, in leg A; the record has the fault and the pins' counts."""
+    (tmp_path / "faults.json").write_text(json.dumps([{"after_ms": 900, "moment": "leg_a", **what}]))
+    with launch.start(image_bin=board_image, faults="faults.json", vcd="edges.vcd") as board:
+        answer = call("run", "short.toml", *SECONDS, "-p", board.pty)
+    assert answer.code == 6, answer.err
+    assert answer.json["data"]["stop_reason"] == fault
+    [record] = records()
+    assert record.state == "complete"
+    assert record.first("fault")["fault"] == fault
+    close = record.first("close")
+    pins = drop_unequal(train("edges.vcd"), 500)
+    assert close["stop_reason"] == fault
+    assert close["channels"]["1"]["pulses"] == len(pins.pulses)
+    assert close["channels"]["1"]["truncated"] == len(pins.truncated) == truncated

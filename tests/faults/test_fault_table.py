@@ -1,0 +1,61 @@
+"""The fault table: one run of every fault again, and the pages are what the rows say. `make faults` runs them all."""
+
+import json
+
+import pytest
+from faults import bench, table
+from rheobase.emulator.snapshot import in_child
+
+ROWS = json.loads(table.JSON.read_text())
+
+
+@pytest.fixture(scope="module")
+def board(board_image):
+    """board(key) -> a live board of that key (rate, how it was brought up), made once a worker."""
+    made = {}
+
+    def get(key):
+        if key not in made:
+            made[key] = bench.live_board(board_image, key)
+        return made[key]
+
+    return get
+
+
+@pytest.mark.parametrize("this", bench.few(), ids=lambda this: this.id)
+def test_every_fault_ends_as_promised(board, this):
+    """Bounds are the table's; all times simulated."""
+    row, wrong = in_child(bench.run, board(this.board), this)
+    assert not wrong
+    assert row["verdict"] == "PASS"
+    assert row["bound_ms"] == next(r for r in ROWS if r["id"] == row["id"])["bound_ms"]
+
+
+def test_the_table_has_every_run_and_every_run_passed():
+    assert [row["id"] for row in ROWS] == [this.id for this in bench.runs()]
+    assert all(tuple(row) == bench.COLUMNS for row in ROWS)
+    assert {row["verdict"] for row in ROWS} == {"PASS"}
+    assert all(row["measured_ms"] <= row["bound_ms"] for row in ROWS if row["balanced"] != "goes on")
+
+
+def test_the_page_is_what_the_rows_say():
+    assert table.MARKDOWN.read_text() == table.markdown(ROWS)
+
+
+def test_a_check_finds_what_has_changed():
+    changed = [dict(row) for row in ROWS[:3]]
+    changed[0]["measured_ms"] += table.SLACK_MS + 1
+    changed[1]["state"] = "idle"
+    changed[2]["verdict"] = "FAIL"
+    found = table.differences(ROWS[:4], changed)
+    assert len(found) == 4
+    assert all(row["id"] in " ".join(found) for row in ROWS[:4])
+
+
+def test_a_run_that_breaks_its_promise_fails(board):
+    """The judge must be able to say no: the same run, with a bound that no hardware keeps and a name nobody gave."""
+    this = next(run for run in bench.few() if run.fault.id == "interlock-open")
+    fault = bench.replace(this.fault, bound_ms=-1.0, names=("host_lost",))
+    row, wrong = in_child(bench.run, board(this.board), bench.replace(this, fault=fault))
+    assert row["verdict"] == "FAIL"
+    assert len(wrong) == 2
