@@ -155,3 +155,13 @@ def test_a_place_outside_of_the_ring_is_refused_and_nothing_is_counted():
     assert feed.advance(-1, 0, SET_UA) == -1
     assert feed.advance(feed.made + 1, 0, SET_UA) == -1
     assert (feed.read, feed.played, feed.pulses) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_word_that_changed_in_the_ring_is_found_as_soon_as_it_is_read(half):
+    feed = fresh(Plan(BASE))
+    feed.fill()
+    feed.ring[feed.first + 2 * 3 + half] ^= 0x40
+    assert feed.advance(3, 0, SET_UA) == feed.made - 3
+    assert feed.advance(4, 1, SET_UA) == -1
+    assert (feed.read, feed.played) == (4, 3)

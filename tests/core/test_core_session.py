@@ -587,3 +587,41 @@ def test_the_hardware_end_is_that_of_the_channels_that_play_not_of_those_that_wa
     made.session.resume(made.now_ms)
     made.run(5_000, until=lambda: made.session.state == "done")
     settled(made)
+
+
+@pytest.mark.parametrize(("playing", "state"), [(True, "armed"), (True, "paused"), (False, "run"), (False, "ramp_up")])
+def test_a_busy_state_that_does_not_fit_what_plays_is_an_internal_fault(playing, state):
+    made = Bench(BOARD, Session)
+    made.up({1: dict(SHORT)}, start=playing)
+    made.run(200)
+    made.session.state = state
+    made.run(20)
+    assert (made.session.fault, made.output.quiet()) == ("internal", True)
+    assert made.session.remainder_ms is None or made.session.remainder_ms < 3_000
+
+
+@pytest.mark.parametrize("method", ["stop", "pause"])
+def test_the_time_of_a_stretch_is_counted_once_when_a_stop_meets_a_latched_guard(method):
+    made = bench(c1=SHORT)
+    made.run(1_000)
+    made.output.open_interlock()
+    getattr(made.session, method)(*(("stop_command",) if method == "stop" else ()), made.now_ms)
+    assert made.session.fault == "interlock_open"
+    assert made.session.duration_ms(made.now_ms) == 1_000
+
+
+def test_a_part_of_the_remainder_leaves_the_rest_and_no_more():
+    """30 s of which 5 are delivered leave 25; of these a session of 2 s leaves 23, to 40 ms: a pass each."""
+    made = Bench(BOARD, Session)
+    made.up({1: dict(SHORT, duration_ms=30_000)})
+    made.run(5_000)
+    made.session.stop("stop_command", made.now_ms)
+    assert abs(made.session.remainder_ms - 25_000) <= 40
+    made.session.configure({1: dict(SHORT, duration_ms=2_000)}, new=False)
+    made.session.arm(made.now_ms)
+    made.session.start(None, made.now_ms)
+    made.run(3_000, until=lambda: made.session.state == "done")
+    assert abs(made.session.remainder_ms - 23_000) <= 80
+    with pytest.raises(StateError):
+        made.session.configure({1: dict(SHORT, duration_ms=30_000)}, new=False)
+    made.session.configure({1: dict(SHORT, duration_ms=30_000)}, new=True)

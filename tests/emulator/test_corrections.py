@@ -74,6 +74,25 @@ def test_a_dma_timer_with_x_above_1_is_faster_not_slower(stock):
     assert stock(paced_us, 0, 5, 62_500, 200) == pytest.approx(20_000, abs=200)
 
 
+ABORTED = """
+import machine
+mem = machine.mem32
+mem[0x50000000], mem[0x50000004], mem[0x50000008] = 0x20040000, 0x20040010, 1000
+mem[0x5000000C] = 1 | 2 << 2 | 0x3B << 15  # at timer 0, which does not run
+mem[0x50000444] = 1
+print(mem[0x50000008])
+"""
+
+
+def test_an_aborted_dma_channel_has_no_transfers_left(stock):
+    """RP2040 datasheet 2.5.5.3. Without the correction the emulator keeps all 1000."""
+    assert int(stock(rawrepl.run, ABORTED)) == 0
+
+
+def test_without_the_correction_an_aborted_channel_keeps_its_count(stock_image):
+    assert int(in_child(lambda: rawrepl.run(booted(stock_image, dma_rate=False), ABORTED))) == 1000
+
+
 def stock_rate(image):
     return paced_us(booted(image, dma_rate=False), 0, 1, 62_500, 100)
 

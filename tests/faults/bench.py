@@ -4,15 +4,14 @@ A board is booted and brought to full amplitude once for each rate, then every r
 simulated; nothing here depends on the machine's speed.
 """
 
-import functools
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 
 from dut import MS, Dut, Refusal
-from faults.cases import FAULTS, Fault, rng_of
+from faults.cases import FAULTS, PASS_MS, Fault, rng_of
 from rheobase.emulator import faults as injection
-from rheobase.emulator.snapshot import in_child
+from rheobase.emulator.snapshot import ChildFailed, in_child
 from rheocore import messages
 
 COLUMNS = ("id", "fault", "moment", "hz", "bound_ms", "measured_ms", "balanced", "state", "record", "verdict")
@@ -155,14 +154,18 @@ class _Judge:
         expects_on = fault.promise == "on" or (fault.promise == "either" and went_on)
         name = self._name()
         bound_ms, measured_ms, balanced = None, None, None
+        if fault.foreign:
+            bound_ms, measured_ms = fault.bound_ms, self._foreign_ms()
+            self.say(measured_ms <= bound_ms, f"foreign pulses for {measured_ms} ms, the bound is {bound_ms} ms")
         if expects_on:
             self._judge_on(state)
         else:
             bound_ms = self._bound_ms()
-            measured_ms = self._off_ms()
-            balanced = "yes" if not any(t.truncated for t in self.trains.values()) else "cut"
+            measured_ms = self._foreign_ms() if fault.foreign else self._off_ms()
+            balanced = self._manner()
             self._judge_off(state, name, bound_ms, measured_ms, balanced)
-        self.say(not any(t.overlaps for t in self.trains.values()) or fault.id == "program-random", "both legs high")
+        if fault.shape:
+            self._judge_shape()
         row = (
             self.this.id,
             fault.id,
@@ -183,12 +186,37 @@ class _Judge:
             start_ns = min(t for t, *_ in self.dut.leg_edges())
             return round((start_ns - self.t_ns) / MS + 1500 + messages.CUTOFF_MARGIN_MS + 2, 3)
         if fault.period_counts:
-            return max(fault.bound_ms, 1000 / self.this.hz) + 2
+            return max(fault.bound_ms, 1000 / self.this.hz + PASS_MS)
         return fault.bound_ms
 
     def _off_ms(self):
         falls = [t for t, _name, level in self.dut.leg_edges() if t > self.t_ns and not level]
         return round((max(falls) - self.t_ns) / MS, 6) if falls else 0.0
+
+    def _foreign_ms(self):
+        """From the fault to the last fall of a pulse that is not as commanded."""
+        asked = {1: WIDTH_US * 1000, 2: 200_000}
+        wrong = [0]
+        for n, train in self.trains.items():
+            odd = [p for p in train.pulses if (p.a_ns, p.gap_ns, p.b_ns) != (asked[n], GAP_US * 1000, asked[n])]
+            wrong += [p.t_ns + p.a_ns + p.gap_ns + p.b_ns - self.t_ns for p in odd if p.t_ns > self.t_ns]
+            last_ns = max(t for t, name, level in self.dut.leg_edges() if name[2] == str(n) and level)
+            wrong += [t - self.t_ns for t in train.truncated if self.t_ns < t < last_ns - WIDTH_US * 1000]
+        return round(max(wrong) / MS, 6)
+
+    def _manner(self):
+        """How the pulses ended: the last one whole, or cut, or wrong before."""
+        trains = self.trains.values()
+        odd = any(len(t.truncated) > 1 or t.overlaps for t in trains)
+        odd = odd or any(max(p.a_ns, p.b_ns) > PHASE_MAX_NS for t in trains for p in t.pulses)
+        return "no" if odd else "cut" if any(t.truncated for t in trains) else "yes"
+
+    def _judge_shape(self):
+        for train in self.trains.values():
+            self.say(not train.overlaps, "both legs high")
+            self.say(len(train.truncated) <= 1, "more than one pulse was cut")
+            long = [p for p in train.pulses if max(p.a_ns, p.b_ns) > PHASE_MAX_NS]
+            self.say(not long, "a phase is longer than its field")
 
     def _name(self):
         """What telemetry, events and the handshake say; None if nobody can say it any more."""
@@ -211,15 +239,11 @@ class _Judge:
 
     def _judge_off(self, state, name, bound_ms, measured_ms, balanced):
         fault, dut = self.fault, self.dut
-        self.say(measured_ms <= bound_ms, f"off after {measured_ms} ms, the bound is {bound_ms} ms")
+        if not fault.foreign:
+            self.say(measured_ms <= bound_ms, f"off after {measured_ms} ms, the bound is {bound_ms} ms")
         self.say((name or "").split(",")[0] in [n or "" for n in fault.names], f"the board says {name}")
         self.say(balanced == "yes" or not fault.balanced, "a pulse was cut")
         self.say(not any(dut.board.level(n) for n in dut.board._levels if n.startswith("CH")), "a leg is high")
-        if fault.id != "program-random":
-            for train in self.trains.values():
-                self.say(len(train.truncated) <= 1, "more than one pulse was cut")
-                long = [p for p in train.pulses if max(p.a_ns, p.b_ns) > PHASE_MAX_NS]
-                self.say(not long, "a phase is longer than its field")
         if not self.told:
             return
         last = {name: ua for _t, name, ua in dut.board.setpoints}
@@ -260,24 +284,28 @@ class _Judge:
 # -- many runs ---------------------------------------------------------------------------------------------------
 
 _boards = {}
+_wanted = []
 
 
-def _case(dut, this):
-    return run(dut, this)
+def _in_worker(number):
+    """A run cannot travel to a worker process (it has functions), its number can."""
+    this = _wanted[number]
+    try:
+        return in_child(run, _boards[this.board], this, timeout_s=120.0)
+    except ChildFailed as failure:  # the bench itself, or a board that cannot be reached
+        cells = (this.id, this.fault.id, this.moment, this.hz, None, None, None, None, None, "FAIL")
+        return dict(zip(COLUMNS, cells, strict=True)), [str(failure).strip().rsplit("\n", 1)[-1]]
 
 
-def _in_worker(this, timeout_s):
-    return in_child(_case, _boards[this.board], this, timeout_s=timeout_s)
-
-
-def table(image, wanted, workers=2, timeout_s=120.0, say=lambda row, wrong: None):
+def table(image, wanted, workers=2, say=lambda row, wrong: None):
     """Rows of `wanted` in their order. say(row, wrong) is called as they come."""
+    _wanted[:] = wanted
     for key in sorted({this.board for this in wanted}, key=str):
         if key not in _boards:
             _boards[key] = live_board(image, key)
     rows = []
     with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        for row, wrong in pool.map(functools.partial(_in_worker, timeout_s=timeout_s), wanted):
+        for row, wrong in pool.map(_in_worker, range(len(wanted))):
             say(row, wrong)
             rows.append(row)
     return rows

@@ -18,7 +18,7 @@ SEEDS = range(50)
 
 LEASE_MS = 200  # lease of 100 ms, five items beyond it
 PASS_MS = 30  # two passes of the loop, and a collection between them
-WORDS_MS = 150  # random words: found by the time they take, two items after the fact at the latest
+FIFO_MS = 197  # four words of at most 20.062 ms, and the lease (tests/pio/test_pio_random.py)
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Fault:
     rest `later_ms` after it. host: what the host does instead or besides, f(dut, rng). bound_ms: None for `on`.
     names: what the board may latch. balanced: True: the last pulse is whole; False: it may be cut. after: how to reach
     the board afterwards: None, "reset", "soft_reset", "reconnect". counts: pulses reported equal the pins.
+    shape: pulses keep their caps until output is off. foreign: measured to the last pulse that nobody asked for.
     """
 
     id: str
@@ -39,6 +40,8 @@ class Fault:
     balanced: bool = True
     after: str | None = None
     counts: bool = True
+    shape: bool = True
+    foreign: bool = False
     moments: tuple = MOMENTS
     rates_hz: tuple = RATES_HZ
     seeds: tuple = (None,)
@@ -136,30 +139,33 @@ def mpremote_reset(dut, rng):
     transport.exec_raw_no_follow("import machine; machine.reset()")
 
 
-def words(where, **more):
+def words(where, bound_ms, **more):
+    """Random words; ended or not, what they do is over within bound_ms."""
     return Fault(
         f"{where}-random",
-        what=({"random": {"where": where, **({"words": 1} if where == "program" else {})}},),
+        ({"random": {"where": where, **more}},),
         promise="either",
-        bound_ms=WORDS_MS,
-        names=("clock", "internal", "underrun", "starved", "self_test"),
+        bound_ms=bound_ms,
+        names=("clock", "internal", "underrun", "starved", "interlock_open"),
         balanced=False,
         counts=False,
+        shape=where != "program",
+        foreign=True,
         moments=("rest",),
         rates_hz=(100,),
         seeds=tuple(SEEDS),
-        **more,
     )
 
 
 GUARD = {"bound_ms": 0.00004, "balanced": False, "names": ("interlock_open",)}  # 5 clocks
 DOG = {"names": ("watchdog",), "after": "reset"}
+OURS = {"names": ("internal", "reset"), "after": "reset", "balanced": False}  # reset: too little memory to say so
 RESET = {"names": ("reset",), "after": "reset", "balanced": False}
 REPL = {"bound_ms": 10, "balanced": False, "names": ("host_break",), "after": "soft_reset"}
 LOST = {"bound_ms": 1200, "names": ("host_lost",), "watch_ms": 1600}
 STOP = {"bound_ms": 10, "names": ("stop_command",)}
-SENSE = {"bound_ms": 50, "period_counts": True}
-LOOP = {"bound_ms": PASS_MS, "balanced": False, "counts": False, "names": ("internal",)}  # found by the next pass
+SENSE = {"bound_ms": 50, "period_counts": True}  # or one period and a pass of the loop, where that is longer
+LOOP = {"bound_ms": PASS_MS, "balanced": False, "counts": False, "shape": False, "names": ("internal",)}  # next pass
 ENDLESS = {f"0x{0x50000000 + 0x40 * i + 0x1C:x}": 0x0FFFFFFF for i in range(2)}  # DMA of channels 1 and 2 never ends
 NO_DOG = {"0x4005b000": 1 << 30}
 CHATTER = {"chatter_hz": 1000, "for_ms": 50}
@@ -178,12 +184,12 @@ FAULTS = (
     Fault("stall-700ms", ({"cpu": "hang", "for_ms": 700},), names=("underrun",), watch_ms=1200),
     Fault("flash-erase-400ms", ({"cpu": "dead", "for_ms": 400},), names=("underrun",), watch_ms=900),
     on("flash-erase", what=python("import rp2\nrp2.Flash().ioctl(6, 300)")),
-    Fault("exception-in-loop", patch("measure", "raise ValueError"), bound_ms=PASS_MS, **RESET),
+    Fault("exception-in-loop", patch("measure", "raise ValueError"), bound_ms=PASS_MS, **OURS),
     on("exception-in-handler", what=python("raise ValueError")),
-    Fault("memory-leak", python(f"hog = []\n{patched('measure', LEAK)}"), bound_ms=400, watch_ms=800, **RESET),
-    Fault("memory-gone", python("import micropython\nmicropython.heap_lock()"), bound_ms=PASS_MS, **RESET),
+    Fault("memory-leak", python(f"hog = []\n{patched('measure', LEAK)}"), bound_ms=400, watch_ms=800, **OURS),
+    Fault("memory-gone", python("import micropython\nmicropython.heap_lock()"), bound_ms=PASS_MS, **OURS),
     Fault("collection-storm", python(STORM), promise="either", names=("underrun",)),
-    Fault("machine-reset", python("import machine\nmachine.reset()"), bound_ms=1, **RESET),
+    Fault("machine-reset", python("import machine\nmachine.reset()"), bound_ms=5, **RESET),
     Fault("watchdog-expiry", ({"cpu": "dead", "poke": ENDLESS},), bound_ms=2050, balanced=False, **DOG),
     Fault(
         "time-over-cpu-dead",
@@ -210,7 +216,7 @@ FAULTS = (
     on("flood-requests", host=flood_of_requests),
     Fault("flood-garbage", host=flood_of_garbage, promise="either", **LOST),
     Fault("stop-then-start", host=stop_then_start, **STOP),
-    Fault("start-then-stop", host=start_then_stop, **STOP),
+    Fault("start-then-stop", host=start_then_stop, **{**STOP, "bound_ms": 20}),  # one request is answered before it
     # electrodes and supply
     Fault("electrode-open", ({"load": {"1": "open"}},), names=("electrode_open",), **SENSE),
     Fault("electrode-short", ({"load": {"1": "short"}},), names=("electrode_short",), **SENSE),
@@ -223,7 +229,7 @@ FAULTS = (
         **SENSE,
     ),
     Fault("readback-wrong", ({"gain": {"1": 1.5}},), names=("amplitude_error",), **SENSE),
-    Fault("supply-low", ({"supply_mv": 5000},), bound_ms=50, names=("supply_low",)),
+    Fault("supply-low", ({"supply_mv": 5000},), bound_ms=250, names=("supply_low",)),
     # the machine itself
     Fault("clock-changed", python("import machine\nmachine.freq(48000000)"), **{**LOOP, "names": ("clock",)}),
     Fault("divider-overwritten", ({"poke": {"0x502000c8": 60 << 16}},), **LOOP),
@@ -235,7 +241,7 @@ FAULTS = (
     Fault("leg-taken-by-pin", python("from machine import Pin\nPin(2, Pin.OUT, value=1)"), **LOOP),
     Fault("leg-forced-high", ({"poke": {"0x40014014": 0x306}},), **LOOP),
     Fault("session-state-lost", corrupt("state = 'idle'"), names=("internal",), watch_ms=1300),
-    Fault("session-state-garbage", corrupt("state = 'rum'"), names=("internal",), watch_ms=1300),
+    Fault("session-state-garbage", corrupt("state = 'rum'"), bound_ms=PASS_MS, **OURS),
     Fault(
         "amplitude-corrupted",
         corrupt("channels[1].target_ua = 45000"),
@@ -243,9 +249,9 @@ FAULTS = (
         bound_ms=2 * PASS_MS,
         names=("internal",),
     ),
-    words("ring"),
-    words("fifo"),
-    words("program"),
+    words("ring", 4 * 21),  # those in the FIFO; the loop finds the rest before they are played
+    words("fifo", FIFO_MS),
+    words("program", 2 * PASS_MS, words=1),
 )
 
 

@@ -27,16 +27,17 @@ The real MicroPython image on the emulated RP2040; no hardware has run it. Every
 channel 1 at the rate given and channel 2 at 100 Hz, and the fault at that moment of channel 1's pulse.
 
 - `measured_ms`: simulated time from the fault to the last falling edge of any leg; `bound_ms`: what is promised.
-- `balanced`: *yes*, the last pulse was whole; *cut*, a hard end cut it; *goes on*, this fault does not end output, and
-  every period stayed exact.
+- `balanced`: *yes*, the last pulse was whole; *cut*, a hard end cut it; *no*, pulses were wrong until off (the hardware
+  that makes them had been overwritten); *goes on*, this fault does not end output, and every period stayed exact.
 - `state`, `record`: what the board says afterwards, where needed after a reset or a reconnect. *dead*: the CPU stays
   dead, and nobody is asked.
 - A row passes only if also no leg was high afterwards, the legs never were high together, set-points were zero, the
   reported pulses equalled those on the pins, and nothing started again before the fault was cleared.
 
-Words that random memory may make (`*-random`, the last number is the seed) are judged by the caps of the PIO program:
-no phase longer than its field, phases equal but for the one cut at the end. Instruction memory itself
-(`program-random`) keeps no cap: there only the time to off is promised.
+Random words (`*-random`, the last number is the seed) may end output or not: for them `measured_ms` goes to the last
+pulse that nobody had asked for. In ring and FIFO the caps of the PIO program hold for garbage too: no phase longer than
+its field, never both legs high, phases equal but for the one cut at the end. Instruction memory itself keeps no cap:
+there only the time is promised.
 
 """
 

@@ -1,6 +1,7 @@
 """The fault table: one run of every fault again, and the pages are what the rows say. `make faults` runs them all."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from faults import bench, table
@@ -55,7 +56,7 @@ def test_a_check_finds_what_has_changed():
 def test_a_run_that_breaks_its_promise_fails(board):
     """The judge must be able to say no: the same run, with a bound that no hardware keeps and a name nobody gave."""
     this = next(run for run in bench.few() if run.fault.id == "interlock-open")
-    fault = bench.replace(this.fault, bound_ms=-1.0, names=("host_lost",))
-    row, wrong = in_child(bench.run, board(this.board), bench.replace(this, fault=fault))
+    fault = replace(this.fault, bound_ms=-1.0, names=("host_lost",))
+    row, wrong = in_child(bench.run, board(this.board), replace(this, fault=fault))
     assert row["verdict"] == "FAIL"
     assert len(wrong) == 2

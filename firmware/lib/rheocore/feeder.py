@@ -28,6 +28,7 @@ class Feeder:
         self.ring = ring
         self.first = first
         self.cost = array("H", bytes(2 * SIZE))
+        self.mark = array("H", bytes(2 * SIZE))  # of each word made: what is read must still be it
         self.begin(None)
 
     def begin(self, plan):
@@ -68,6 +69,7 @@ class Feeder:
         ring = self.ring
         first = self.first
         cost = self.cost
+        mark = self.mark
         while not self.exhausted and self.ahead_us <= LEASE_US - ITEM_MAX_US:
             if not plan.next():
                 self.exhausted = True
@@ -75,6 +77,7 @@ class Feeder:
             i = self.made & _MASK
             ring[first + 2 * i] = plan.lo
             ring[first + 2 * i + 1] = plan.hi
+            mark[i] = plan.lo ^ plan.hi
             cost[i] = plan.dur_us | _PULSE if plan.pulse else plan.dur_us
             self.ahead_us += plan.dur_us
             self.made += 1
@@ -84,19 +87,24 @@ class Feeder:
         """Account: the DMA stands at word `position` of the ring, `queued` of the words read are still in the FIFO.
 
         set_ua: set-point of the pulses that were played meanwhile, in uA. Returns the number of unread words, -1 if the
-        position cannot be: below zero or beyond what was made.
+        position cannot be (below zero or beyond what was made), or if a word read is not the one that was made.
         """
         if position < 0:
             return -1
         cost = self.cost
+        ring = self.ring
         ahead = (position - self.read) & _MASK
         if ahead > self.made - self.read:
             return -1
-        for i in range(self.read, self.read + ahead):
-            self.ahead_us -= cost[i & _MASK] & ~_PULSE
+        same = True
+        for k in range(self.read, self.read + ahead):
+            i = k & _MASK
+            at = self.first + 2 * i
+            self.ahead_us -= cost[i] & ~_PULSE
+            if ring[at] ^ ring[at + 1] != self.mark[i]:
+                same = False
         self.read += ahead
         played = self.read - queued
-        ring = self.ring
         while self.played < played:
             i = self.played & _MASK
             dur = cost[i]
@@ -108,4 +116,4 @@ class Feeder:
             self.last_us = dur
             self.t_us += dur
             self.played += 1
-        return self.made - self.read
+        return self.made - self.read if same else -1

@@ -12,7 +12,7 @@ def after_reset(note, cause):
         return None, None
     state, fault, left_ms = note
     if state in BUSY:
-        fault = "watchdog" if cause == "watchdog" else "reset"
+        fault = fault or ("watchdog" if cause == "watchdog" else "reset")
     return fault, left_ms or None
 
 

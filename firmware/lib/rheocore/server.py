@@ -73,6 +73,8 @@ class Server:
         except StateError as error:
             reply = self._error(ident, error.args[0], error.args[1])
         except (RuntimeError, MemoryError):  # nested too deep, or too much of it
+            if self.session.state in messages.BUSY:  # then nobody knows how far it came
+                raise
             reply = self._error(ident, "invalid_params", {"field": "params", "why": "too deep or too large"})
         else:
             reply = frames.encode({"jsonrpc": "2.0", "id": ident, "result": result})

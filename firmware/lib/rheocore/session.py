@@ -3,29 +3,17 @@
 safe -> idle -> loaded -> armed -> ramp_up -> run <-> paused -> ramp_down -> done, and fault (latched).
 Everything that ends output goes through _end(); a fault is left only by clear(), once its cause is gone.
 
-The output (rheorp2/engine.py; a refusing fake in tests/core) has:
-  ready() -> None or what stands in the way of arming: interlock_open, supply_low
-  arm(numbers) -> None or a fault   self-test, gate open, set-points 0, no edge on a leg
-  start(pairs, cutoff_ms, until_ms)   play [(n, feeder)], together; returns the time of the first item in ms. The
-                      hardware ends all of it cutoff_ms after that, but not before the time until_ms
-  hold(pairs)         soft end: last pulse complete, DAC 0; returns the channels that the guard cut meanwhile
-  kill(pairs)         hard end, at once; returns the channels whose pulse in play was cut
-  service(n, feeder, set_ua) -> None or a fault     renew the lease, account what was played; each pass
-  finished(n, feeder) -> True once the last item has been played
-  set_ua(n, ua)       set-point        interlock() -> True closed     cause(fault) -> True while it is there
-  guard_fault() -> None or a fault   the guard has latched, or the hardware is not what it was armed as
-  open() -> True while the gate is open     quiet() -> True if every leg reads low
+The output is rheorp2's Engine, whose docstrings are the contract, or a refusing fake (tests/core/fakes.py): ready, arm,
+start, service, finished, hold, kill; set_ua; interlock, guard_fault, cause, open, quiet. It names faults and cuts, and
+decides nothing.
 """
 
-from rheocore import messages
 from rheocore.channel import Channel
+from rheocore.messages import ARM_MS, BUSY, CUTOFF_MARGIN_MS, KEEPALIVE_MS, LIVE, PAUSE_MS, STATES
 from rheocore.refusal import StateError, invalid
 from rheocore.remainder import after_reset, beyond
 
-LIVE = messages.LIVE
-BUSY = messages.BUSY
-MARGIN_MS = messages.CUTOFF_MARGIN_MS
-WAITS = {"armed": (messages.ARM_MS, "auto_disarm"), "paused": (messages.PAUSE_MS, "limit")}
+WAITS = {"armed": (ARM_MS, "auto_disarm"), "paused": (PAUSE_MS, "limit")}
 HARD = ("host_break", "interlock_open", "internal", "clock", "self_test")
 
 
@@ -47,8 +35,10 @@ class Session:
         self.token = None
         self.since_ms = 0  # of armed or paused
         self.heard_ms = 0
-        self.live_ms = self.went_live_ms = 0  # before the present stretch; its begin
+        self.live_ms = 0  # before the present stretch
+        self.went_live_ms = None  # its begin
         self.remainder_ms = None  # what was left of the last session; None: all of it was delivered
+        self.allowance_ms = None  # this session is the remainder of an earlier one, which had so much left
 
     # -- what the host asks ------------------------------------------------------------------------------------
 
@@ -78,6 +68,7 @@ class Session:
         refusal = beyond(configs, self.remainder_ms)
         if refusal:
             raise StateError("refused", refusal)
+        self.allowance_ms = self.remainder_ms
         self.channels = {}
         for n in sorted(configs):
             self.channels[n] = Channel(n, configs[n], self.rings[n], self.board)
@@ -98,8 +89,7 @@ class Session:
     def start(self, numbers, now_ms):
         """Start channels (None: all that are configured) together; more may be started while others run."""
         self._need("start", ("armed",) + LIVE)
-        if numbers is None:
-            numbers = list(self.channels)
+        numbers = list(self.channels) if numbers is None else numbers
         for n in numbers:
             if n not in self.channels or self.channels[n].wanted or numbers.count(n) > 1:
                 raise invalid("channels", "channel %s is not waiting to start" % n)
@@ -182,9 +172,11 @@ class Session:
         if state not in BUSY:
             return self._still(now_ms)
         fault = self.output.guard_fault()
+        if not fault and bool(self._running()) != (state in LIVE):
+            fault = "internal"
         if fault:
             return self.trip(fault, now_ms)
-        if now_ms - self.heard_ms > messages.KEEPALIVE_MS:
+        if now_ms - self.heard_ms > KEEPALIVE_MS:
             return self.trip("host_lost", now_ms)
         if state in LIVE:
             return self._live(now_ms)
@@ -194,7 +186,7 @@ class Session:
 
     def _still(self, now_ms):
         """In every other state nothing may play: an open gate, or a state that there is not, is memory gone wrong."""
-        if self.output.open() or self.state not in messages.STATES:
+        if self.output.open() or self.state not in STATES:
             self.state = "idle"
             self.trip("internal", now_ms)
 
@@ -233,9 +225,19 @@ class Session:
         waiting = self.state in ("loaded", "armed")
         return max([c.left_ms(now_ms) for c in self.channels.values() if c.wanted or waiting] or [0])
 
+    def left_over_ms(self, now_ms):
+        """What may still run if this session ends now; None: nothing was left, or it never began."""
+        left_ms = max([c.left_ms(now_ms) for c in self.channels.values() if c.wanted] or [0])
+        if self.allowance_ms is not None:
+            left_ms = max(left_ms, self.allowance_ms - self.duration_ms(now_ms))
+        return left_ms or None
+
+    def _running(self):
+        return [c for c in self.channels.values() if c.running]
+
     def duration_ms(self, now_ms):
         """Time live so far, pauses excluded."""
-        return self.live_ms + (now_ms - self.went_live_ms if self.state in LIVE else 0)
+        return self.live_ms + (0 if self.went_live_ms is None else now_ms - self.went_live_ms)
 
     def _need(self, method, states):
         if self.state == "fault":
@@ -254,10 +256,10 @@ class Session:
             raise StateError("fault", {"fault": fault})
 
     def _play(self, channels, now_ms):
-        until_ms = now_ms + MARGIN_MS + max([c.left_ms(now_ms) for c in self.channels.values() if c.running] or [0])
+        until_ms = now_ms + CUTOFF_MARGIN_MS + max([c.left_ms(now_ms) for c in self._running()] or [0])
         for channel in channels:
             channel.begin(now_ms)
-        cutoff_ms = MARGIN_MS + max([c.left_ms(now_ms) for c in channels])
+        cutoff_ms = CUTOFF_MARGIN_MS + max([c.left_ms(now_ms) for c in channels])
         now_ms = self.output.start([(c.n, c.feeder) for c in channels], cutoff_ms, until_ms)
         for channel in channels:
             channel.started_ms = now_ms  # filling the leases took its time
@@ -267,11 +269,11 @@ class Session:
 
     def _quiet(self, hard, now_ms):
         """No output from here on; what was played goes into the totals."""
-        if self.state in LIVE:
-            self.live_ms += now_ms - self.went_live_ms
-        if self.state in LIVE or self.state == "paused":
-            self.remainder_ms = self.t_left_ms(now_ms) or None
-        running = [c for c in self.channels.values() if c.running]
+        self.live_ms = self.duration_ms(now_ms)
+        self.went_live_ms = None
+        if any([c.wanted for c in self.channels.values()]):
+            self.remainder_ms = self.left_over_ms(now_ms)
+        running = self._running()
         feeders = [(c.n, c.feeder) for c in running]
         cut = self.output.kill(feeders) if hard else self.output.hold(feeders)
         for channel in running:

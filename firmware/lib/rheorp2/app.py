@@ -24,6 +24,8 @@ _IDLE_MS = 1000
 _READY_MS = 50  # armed or paused
 _LINES = 3  # answered in one pass at most
 _SLOW_TELEMETRY_MS = 1000
+_NOTE_MS = 100
+_SUPPLY_MS = 100  # between two looks at the supply
 _WATCHED_MS = 3000  # idle telemetry goes on this long after the last ack
 
 
@@ -59,8 +61,12 @@ class App:
         self.server = Server(self.session, board, _info(cause, note), self.sense.of)
         self.events = 0
         self.last_tick_ms = self.last_tel_ms = 0
+        self.noted = None  # state
+        self.noted_ms = 0
         self.note()
         self.heard_ms = -_WATCHED_MS
+        self.was_low = False
+        self.supply_ms = 0
 
     def new_token(self):
         self.tokens = self.tokens % 9999 + 1
@@ -120,16 +126,25 @@ class App:
                 self.heard_ms = now
 
     def note(self):
-        """What a reset must not forget; and the watchdog runs from arm to the end."""
+        """What a reset must not forget, to 100 ms; and the watchdog runs from arm to the end."""
         session = self.session
-        left_ms = session.t_left_ms(hw.now_ms()) or session.remainder_ms or 0
-        self.watchdog.note(session.state, session.fault, left_ms)
+        now = hw.now_ms()
+        if session.state == self.noted and now - self.noted_ms < _NOTE_MS:
+            return
+        self.noted = session.state
+        self.noted_ms = now
+        left_ms = session.left_over_ms(now) if session.state in messages.BUSY else session.remainder_ms
+        self.watchdog.note(session.state, session.fault, left_ms or 0)
         self.watchdog.keep(session.state in messages.BUSY)
 
     def measure(self, now):
         """Measure the supply and every running channel; the session judges."""
-        if self.session.state in messages.BUSY and self.sense.supply_low():
-            self.session.trip("supply_low", now)
+        if now - self.supply_ms >= _SUPPLY_MS and self.session.state in messages.BUSY:
+            self.supply_ms = now
+            low = self.sense.supply_low()
+            if low and self.was_low:  # twice: a dip in a pulse is none
+                self.session.trip("supply_low", now)
+            self.was_low = low
         for n in self.session.order:
             if self.session.channels[n].running:
                 contact = self.session.channels[n].contact
@@ -178,6 +193,11 @@ class App:
             except KeyboardInterrupt:
                 pass
 
+    def confess(self):
+        """An error of our own ends the app: what comes up after the reset says so, if a session was on."""
+        session = self.session
+        self.watchdog.note(session.state, "internal", session.left_over_ms(hw.now_ms()) or 0)
+
     def break_off(self):
         """Ctrl-C: output off first; the fault is latched and told before another can come through."""
         self.cut_off()
@@ -200,8 +220,11 @@ def main():
     except BaseException as error:
         try:
             app.cut_off()
-            sys.print_exception(error)
+            app.confess()
+            if app.link.plugged():
+                sys.print_exception(error)
         finally:
             machine.reset()
+    app.watchdog.keep(False)
     print("rheobase: output off, leaving to the REPL")
     micropython.kbd_intr(3)

@@ -79,7 +79,10 @@ class Block:
 
     def rows(self):
         """[(register, mask, value)] that hold from arm on, whether the gate is open or closed."""
-        out = [(register, 0x7FFFFFFF, value) for register, value in self._registers]  # bit 31: EXEC_STALLED
+        out = []
+        for i in range(len(self._registers)):
+            register, value = self._registers[i]
+            out.append((register, 0x7FFFFFFF if i % 4 == 1 else _ALL, value))  # EXECCTRL's bit 31: EXEC_STALLED
         out.append((hw.PIO_CTRL, 1 << 3, 1 << 3))
         out.append((hw.PIO_SYNC_BYPASS, _ALL, 0))
         mask = ((1 << self.legs) - 1) << self.base
@@ -134,11 +137,17 @@ class Block:
 
     def gate_open(self):
         """True unless every leg is forced low at its pad."""
-        return any(not hw.same(hw.IO + 8 * p + 4, 0x206) for p in range(self.base, self.base + self.legs))
+        for pin in range(self.base, self.base + self.legs):
+            if not hw.same(hw.IO + 8 * pin + 4, hw.FUNC_PIO0 | hw.OUT_LOW):
+                return True
+        return False
 
     def quiet(self):
         """True if every leg reads low at its pad."""
-        return all(not hw.field(hw.IO + 8 * p, 17, 1) for p in range(self.base, self.base + self.legs))
+        for pin in range(self.base, self.base + self.legs):
+            if hw.field(hw.IO + 8 * pin, 17, 1):
+                return False
+        return True
 
     def ready(self):
         """Programs and settings written, FIFOs empty, machines at their first `wait`, the guard on and latched: or

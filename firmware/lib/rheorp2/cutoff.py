@@ -19,6 +19,8 @@ _TIMER0 = const(0x3B)
 _AT_ONCE = const(0x3F)
 _SETTLE_TICKS = const(10)  # 5 ms from hold to latch: longer than any pulse's two phases
 _ERROR_TICKS = const(4)  # between the count and the clock
+_EARLY_MS = const(2)
+_LEFT = const(0x50000108)  # transfers left of the first channel
 
 
 class Cutoff:
@@ -93,15 +95,22 @@ class Cutoff:
         hw.stop_dma(_FIRST, 4)
 
     def fired(self):
-        """True once the wait is over: the count of the first stage is used up."""
+        """True once the wait is over: the count of the first stage is used up, and by the clock it was due.
+
+        An aborted channel looks like one that has run down.
+        """
+        if self.late_ms is None or hw.now_ms() < self.early_ms - _EARLY_MS:
+            return False
         at = hw.DMA + 0x40 * _FIRST
         return hw.field(at + 8, 0, 0x3FFFFFFF) == 0 and hw.field(at + 12, 0, 1) == 1 and not hw.field(at + 12, 24, 1)
 
     def astray(self):
         """True if the chain was set and is not what was set, or does not run down with the clock."""
-        if self.late_ms is None or self.fired():
+        if self.late_ms is None:
             return False
         most = _TICKS_PER_MS * (self.late_ms - hw.now_ms()) + _ERROR_TICKS
-        ticks = hw.field(hw.DMA + 0x40 * _FIRST + 8, 0, 0x3FFFFFFF)
+        ticks = hw.field(_LEFT, 0, 0x3FFFFFFF)
+        if not ticks and self.fired():
+            return False
         least = _TICKS_PER_MS * (self.early_ms - hw.now_ms()) - _ERROR_TICKS
         return not least <= ticks <= most or self.registers.astray() >= 0

@@ -18,6 +18,7 @@ from rheorp2.registers import Registers
 _RING_BITS = const(9)
 _CLOCKS = (0x4000803C, 0x40008040, 0x40028008, 0x4002800C)  # CLK_SYS_CTRL, CLK_SYS_DIV; PLL_SYS FBDIV_INT, PRIM
 _SETTLE_MS = const(60)  # what the stage's filter and hold take to show zero after output
+_PULSE_MS = const(4)  # longer than any pulse
 _LEAK_UA = const(500)  # 1 % of full scale: more than this with every set-point at zero is a leak
 assert 1 << _RING_BITS == feeder.BYTES
 
@@ -32,6 +33,7 @@ class Engine:
         self.block = block = Block(board)
         self.cutoff = Cutoff(HOLD, block.guard_kill)
         self.armed = False
+        self.failed = None  # a fault that only the next arm takes back
         self.rings = {}
         self.addresses = {}
         self.ctrl = {}  # DMA control: words, ring on the read address, paced by the machine, chained to itself, quiet
@@ -61,6 +63,7 @@ class Engine:
         """Self-test behind the closed gate, then open it. None, or the fault. Makes no edge on any leg."""
         block = self.block
         self.armed = False
+        self.failed = None
         hw.wr(hw.PIO_IRQ_FORCE, HOLD)
         block.gate(True)
         self.dac.zero()
@@ -87,6 +90,7 @@ class Engine:
     def _stop_dma(self, n):
         i = n - 1
         hw.stop_dma(i, 1)
+        hw.wr(hw.DMA_CREDITS + 0x40 * i, 0)  # the count of free places in the FIFO, handshaken anew
         hw.wr(hw.DMA + 0x40 * i + 4, hw.PIO_TXF0 + 4 * i)
         hw.wr(hw.DMA + 0x40 * i + 0x10, self.ctrl[n] & hw.DMA_SETTINGS)  # AL1_CTRL, not enabled: triggers nothing
 
@@ -127,11 +131,11 @@ class Engine:
     def service(self, n, feed, set_ua):
         """Renew the lease of channel n and account what it played. None, or the fault."""
         i = n - 1
-        if hw.astray(i, self.block.base):
+        if not hw.is_playing(i, self.block.base):
             return "internal"
         early_ms = hw.now_ms()
         starved = hw.field(hw.PIO_FDEBUG, 24 + i, 1)
-        at = hw.read_dma(i)
+        at = hw.field(hw.DMA + 0x40 * i, 0, 0x3FFFFFFF)  # it runs: before the level, so that none counts too early
         left = feed.advance(self._place(n, at), hw.field(hw.PIO_FLEVEL, 8 * i, 15), set_ua)
         if left < 0 or hw.field(hw.PIO_FDEBUG, 16 + i, 1):  # not a place that can be, or a word lost to a full FIFO
             return "internal"
@@ -139,10 +143,8 @@ class Engine:
             return "starved" if left else "underrun"
         if not feed.in_time(early_ms, hw.now_ms()):
             return "clock"
-        count = feed.fill()
-        if count > 0 and not hw.feed_dma(i, at, count, self.ctrl[n]):
-            return "underrun"
-        return None
+        feed.fill()
+        return None if hw.feed_dma(i, self.addresses[n], feed.made & 127, self.ctrl[n]) or feed.done() else "underrun"
 
     def _place(self, n, at):
         """Word of channel n's ring at address `at`; -1: outside of it."""
@@ -165,12 +167,16 @@ class Engine:
     def hold(self, pairs):
         """Soft end: the pulse in play completes (at most 2.4 ms), then gate, machines, set-points.
 
-        The guard is left as it is. Returns the channels whose last pulse it cut, if it latched before the end.
+        The guard is left as it is. Returns the channels whose last pulse it cut, if it latched before the end. A
+        machine that does not come out of its pulse is cut off: a fault.
         """
         hw.wr(hw.PIO_IRQ_FORCE, HOLD)
-        for _ in range(1000):
-            if not any(PULL < counter(n - 1) < HELD for n, _feed in pairs):
-                break
+        until_ms = hw.now_ms() + _PULSE_MS
+        while self._in_pulse(pairs):
+            if hw.now_ms() > until_ms:
+                cut = self.kill(pairs)
+                self.failed = "internal"
+                return cut
         latched = self.guard_fault() == "interlock_open"
         self.block.gate(True)
         hw.wr(hw.PIO_CTRL + hw.CLR, self.block.machines)
@@ -178,6 +184,13 @@ class Engine:
         self.cutoff.clear()
         cut = [n for n, feed in pairs if self._account(n, feed)]
         return cut if latched else ()
+
+    @staticmethod
+    def _in_pulse(pairs):
+        for n, _feed in pairs:
+            if PULL < counter(n - 1) < HELD:
+                return True
+        return False
 
     def kill(self, pairs):
         """Hard end, at once. Returns the numbers of the channels whose last pulse was cut."""
@@ -203,8 +216,8 @@ class Engine:
 
         What cannot be read is written anew.
         """
-        if not self.armed:
-            return None if self.interlock() else "interlock_open"
+        if self.failed or not self.armed:
+            return self.failed or (None if self.interlock() else "interlock_open")
         at = counter(3)
         if at == self.block.guard_latched:
             return "cutoff" if self.cutoff.fired() else "interlock_open"
@@ -214,7 +227,12 @@ class Engine:
         row = self.registers.astray()
         if row >= 0:
             return "clock" if row >= self.first_clock else "internal"
-        return "internal" if at != self.block.guard_watch or self.cutoff.astray() else None
+        if at != self.block.guard_watch or self.cutoff.astray():
+            return "internal"
+        for n in self.block.numbers:  # playing or not: a leg may be high only where the program has it high
+            if hw.astray(n - 1, self.block.base):
+                return "internal"
+        return None
 
     def open(self):
         """True while the gate stands open: pulses could leave the pins."""
@@ -228,6 +246,8 @@ class Engine:
         """True while the cause of a latched fault is still there."""
         if fault == "interlock_open":
             return not self.interlock()
+        if fault == "clock":
+            return machine.freq() != self.board["clk_sys_hz"]
         return fault == "supply_low" and self.sense.supply_low()
 
     def set_ua(self, n, ua):

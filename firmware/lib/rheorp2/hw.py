@@ -36,6 +36,7 @@ DMA = const(0x50000000)  # channel n at 0x40 n: READ, WRITE, COUNT, CTRL_TRIG; A
 DMA_TIMER0 = const(0x50000420)  # X << 16 | Y: X/Y of clk_sys
 DMA_MULTI_TRIGGER = const(0x50000430)
 DMA_ABORT = const(0x50000444)
+DMA_CREDITS = const(0x50000800)  # DBG_CTDREQ of channel n at 0x40 n: any write clears it
 DMA_SETTINGS = const(0x7FFFFE)  # of CTRL: all but EN, BUSY and the sniffer
 
 # Buffer control of endpoint 2 IN (CDC data, MicroPython's 0x82): AVAILABLE, bits 10 and 26, stay set until the host
@@ -43,7 +44,7 @@ DMA_SETTINGS = const(0x7FFFFE)  # of CTRL: all but EN, BUSY and the sniffer
 # the moment between the host's read and TinyUSB's next turn: a write in it may wait, and the lease then ends output).
 USB_CDC_IN = const(0x50100090)
 
-USB_SOF = const(0x50110048)  # number of the last frame that the host began, 11 bits
+USB_SOF = const(0x50110048)  # number of the last frame, 11 bits; reading it may swallow one frame's interrupt: harmless
 
 WATCHDOG = const(0x40058000)  # CTRL; REASON at 8; SCRATCH n at 0xC + 4n
 
@@ -123,18 +124,36 @@ def astray(i: int, leg_base: int) -> bool:
 
 
 @micropython.viper
+def is_playing(i: int, leg_base: int) -> bool:
+    """True if machine i is enabled and its two legs are the PIO's, with nothing between it and the pad."""
+    high = 0x5020
+    pio = ptr32(high << 16)
+    high = 0x4001
+    io = ptr32((high << 16) + 0x4000)
+    leg = leg_base + 2 * i
+    return (pio[0] >> i) & 1 == 1 and io[2 * leg + 1] == 6 and io[2 * leg + 3] == 6
+
+
+@micropython.viper
 def stop_dma(first: int, count: int):
-    """Disable and abort `count` DMA channels from `first` on."""
+    """Disable and abort `count` DMA channels from `first` on; EN off first, so that an abort cannot race a chain."""
     high = 0x5000
     i = first
     mask = 0
     while i < first + count:
         clear = ptr32((high << 16) + 0x3000 + i * 64)
-        clear[4] = 1  # AL1_CTRL: EN off first, an aborted channel that is enabled may chain on (erratum E13)
+        clear[4] = 1  # AL1_CTRL
         mask |= 1 << i
         i += 1
     abort = ptr32((high << 16) + 0x444)
     abort[0] = mask
+    i = first
+    while i < first + count:
+        p = ptr32((high << 16) + i * 64)
+        tries = 0
+        while (p[4] >> 24) & 1 and tries < 1000:  # BUSY: it must have ended before anybody starts it again
+            tries += 1
+        i += 1
 
 
 @micropython.viper
@@ -159,12 +178,11 @@ def now_ms() -> int:
 
 @micropython.viper
 def read_dma(n: int) -> int:
-    """Halt DMA channel n and return its READ_ADDR; a transfer in flight ends first. Restart with run_dma()."""
+    """Halt DMA channel n and return its READ_ADDR; a transfer in flight ends first."""
     high = 0x5000
     p = ptr32((high << 16) + n * 64)
     clear = ptr32((high << 16) + 0x3000 + n * 64)
     clear[4] = 1  # AL1_CTRL through the CLR alias: EN off, no trigger
-    at = p[0]  # the store above has long ended a transfer that was in flight
     abort = ptr32((high << 16) + 0x444)
     abort[0] = 1 << n
     i = 0
@@ -185,21 +203,31 @@ def run_dma(n: int, read: uint, count: int, ctrl: uint):
 
 
 @micropython.viper
-def feed_dma(n: int, read: uint, count: int, ctrl: uint) -> int:
-    """run_dma(), but only if state machine n has not run dry: 0 if it has (TXSTALL), and nothing is triggered.
+def feed_dma(n: int, base: uint, made: int, ctrl: uint) -> bool:
+    """Lend DMA channel n every word of its ring (128 words at base) up to word `made`. False: not done, channel halted.
 
-    Look and trigger in one call that no callback can part: what stalled in between must not come back by itself.
+    In one call that no callback can part: the channel stands for a microsecond only, whatever the collector does, and
+    what ran dry in the meantime (TXSTALL) does not come back by itself.
     """
-    high = 0x5020
-    pio = ptr32(high << 16)
-    if (pio[2] >> (24 + n)) & 1:  # FDEBUG
-        return 0
     high = 0x5000
     p = ptr32((high << 16) + n * 64)
-    p[0] = int(read)
-    p[2] = count
-    p[3] = int(ctrl)
-    return 1
+    clear = ptr32((high << 16) + 0x3000 + n * 64)
+    clear[4] = 1
+    abort = ptr32((high << 16) + 0x444)
+    abort[0] = 1 << n
+    i = 0
+    while (p[4] >> 24) & 1 and i < 1000:
+        i += 1
+    at = p[0] - int(base)
+    high = 0x5020
+    pio = ptr32(high << 16)
+    if (pio[2] >> (24 + n)) & 1 or at < 0 or at >= 512:  # FDEBUG
+        return False
+    count = (made - (at >> 2)) & 127
+    if count:
+        p[2] = count
+        p[3] = int(ctrl)
+    return True
 
 
 @micropython.viper

@@ -1,8 +1,7 @@
 """Bytes over USB CDC without ever blocking the app loop: lines in, a bounded queue out.
 
 POLLOUT promises room for one byte, and a write of more can wait 500 ms for a host that does not read. So the link keeps
-its own count of what may still be in the transmit buffer: many bytes are written at once only while they surely fit,
-the rest one by one, each behind a POLLOUT. It is zero again when the USB controller has nothing left to hand over.
+its own count of what may still be in the transmit buffer and writes only what surely fits.
 On a suspended bus (the cable is out) POLLOUT says yes and the write never ends: nothing is written while frames miss.
 """
 
@@ -57,6 +56,7 @@ class Link:
         self.in_flight = 0
         self.dropped = 0
         self.frame = self.frame_ms = -1000
+        self.written = 0  # frame of the last write
 
     def wait(self, ms):
         """Sleep until a byte arrives or ms have passed. True if there is something to read."""
@@ -82,7 +82,7 @@ class Link:
 
     def room_for(self, count):
         """True if a line of count bytes can be written at once."""
-        return not self.queue and self._surely() >= count and self._plugged() and self._room()
+        return not self.queue and self.plugged() and self._free() >= count and self._room()
 
     def send(self, line):
         """Queue a line. False, and counted, if too much waits already."""
@@ -94,15 +94,18 @@ class Link:
         return True
 
     def pump(self):
-        """Write what fits now. Returns True if something is left."""
+        """Write what fits now. True if something is left."""
+        plugged = self.plugged()
+        free = self._free()
         while self.queue:
             line = self.queue[0]
-            rest = len(line) - self.offset
-            if not (self._plugged() and self._room()):
+            count = min(len(line) - self.offset, free)
+            if not (plugged and count and self._room()):
                 return True
-            count = min(rest, max(self._surely(), 1))
             sent = self.write(memoryview(line)[self.offset : self.offset + count]) or 0
-            self.in_flight = min(self.in_flight + sent, messages.WINDOW)
+            self.written = self.frame
+            self.in_flight += sent
+            free -= sent
             self.offset += sent
             if self.offset >= len(line):
                 self.queue.pop(0)
@@ -112,13 +115,18 @@ class Link:
                 return True
         return False
 
-    def _surely(self):
-        """Bytes that surely fit the transmit buffer now."""
-        if hw.field(hw.USB_CDC_IN, 10, 0x10001) == 0:
+    def _free(self):
+        """Bytes that surely fit the transmit buffer now: all of it once the controller is empty, a frame after
+        the write.
+
+        TinyUSB holds a packet back at the end of a frame (erratum E15), and the controller looks empty meanwhile: for a
+        host that is slower than that, this can still be wrong, and the lease then ends output (ADR 0004).
+        """
+        if (self.frame - self.written) & 0x7FF > 1 and hw.field(hw.USB_CDC_IN, 10, 0x10001) == 0:
             self.in_flight = 0
         return messages.WINDOW - self.in_flight
 
-    def _plugged(self):
+    def plugged(self):
         """True while a host begins frames on the bus."""
         frame = hw.field(hw.USB_SOF, 0, 0x7FF)
         now_ms = hw.now_ms()

@@ -1,7 +1,8 @@
 """The watchdog from arm to the end of a session, and the note that outlives a reset: state, fault, time left.
 
 Fed only once every part of the loop has advanced since the last time. Notes lie in the watchdog's scratch registers 1
-and 2, which survive every reset but power-on.
+and 2, which survive a watchdog's and a software reset; on the chip not the RUN pin, and not power-on: then only the
+host's record knows what was interrupted.
 """
 
 import machine
@@ -43,12 +44,12 @@ class Watchdog:
         """Run or do not run. Started, it resets the chip 2 s after the last feed."""
         if on == self.on:
             return
-        self.on = on
         if on:
             self.seen = 0
             self.dog = machine.WDT(timeout=TIMEOUT_MS)
         else:
             hw.wr(hw.WATCHDOG + hw.CLR, _ENABLE)
+        self.on = on  # last: whatever comes between, the next call sets it right
 
     def saw(self, part):
         """A part of the loop has done its work."""

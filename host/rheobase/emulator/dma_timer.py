@@ -1,7 +1,8 @@
-"""DMA pacing timers at the datasheet's rate (harness correction 3), and an abort register that reads back.
+"""DMA pacing timers at the datasheet's rate (harness correction 3), and an abort that ends as on the chip.
 
 The emulator takes the period of timer X/Y as X/Y clocks; RP2040 datasheet 2.5.5.2 makes X/Y the *rate*: one
-transfer every Y/X system clocks. It also shifts timer 3 by the wrong amount, and CHAN_ABORT never reads 0.
+transfer every Y/X system clocks. It also shifts timer 3 by the wrong amount, CHAN_ABORT never reads 0, and an aborted
+channel keeps its transfer count, which the chip clears (2.5.5.3).
 """
 
 from rp2040py.peripherals.dma import CHAN_ABORT, TREQ
@@ -16,7 +17,7 @@ def period_us(register, clk_sys_hz):
 
 
 def correct(dma):
-    """Replace the rate of the pacing timers and the read of CHAN_ABORT in this emulated DMA block."""
+    """Replace the rate of the pacing timers, the read of CHAN_ABORT and the abort in this emulated DMA block."""
     stock_timer, stock_read = dma.get_timer, dma.read_uint32
 
     def get_timer(treq):
@@ -26,5 +27,14 @@ def correct(dma):
     def read_uint32(offset):
         return 0 if offset == CHAN_ABORT else stock_read(offset)
 
+    def clearing(channel, abort):
+        def ended():
+            abort()
+            channel._trans_count = 0
+
+        return ended
+
+    for channel in dma.channels:
+        channel.abort = clearing(channel, channel.abort)
     dma.get_timer = get_timer
     dma.read_uint32 = read_uint32
