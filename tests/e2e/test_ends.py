@@ -247,3 +247,18 @@ def test_an_interlock_pin_that_something_drives_is_let_go(dut):
         dut.load({1: {}})
     assert dut.board.peek(0x40014000 + 8 * 9 + 4) & 0x1F == 0x1F  # no function: the emulated pad would not show it
     assert dut.call("status")["fault"] == "interlock_open"
+
+
+@pytest.mark.parametrize("method", ["stop", "pause"])
+def test_a_machine_stuck_in_a_pulse_is_cut_off_and_told(dut, method):
+    """The state machine stands still in leg A, then a request: off within 10 ms of it, and no ordinary end."""
+    running(dut, 600, {1: {"period_us": 20_000, "width_us": 500}})
+    rises = [t for t, name, level in dut.board.edges if name == "CH1_A" and level]
+    at_ns = rises[-1] + 2 * 20 * MS + 100_000
+    dut.board.run_for(at_ns - dut.board.now_ns)
+    dut.board.poke(0x50203000, 1)
+    reply = dut.call(method)
+    assert reply["state"] == "fault"
+    assert quiet_after(dut, at_ns) <= 10 * MS
+    result = dut.call("result")
+    assert (result["fault"], result["channels"]["1"]["truncated"]) == ("internal", 1)

@@ -233,6 +233,8 @@ FAULTS = (
     # the machine itself
     Fault("clock-changed", python("import machine\nmachine.freq(48000000)"), **{**LOOP, "names": ("clock",)}),
     Fault("divider-overwritten", ({"poke": {"0x502000c8": 60 << 16}},), **LOOP),
+    Fault("machine-stopped", ({"poke": {"0x50203000": 1}},), **LOOP),
+    Fault("leg-raised-on-idle-channel", ({"poke": {"0x50200108": 0xB842}},), **LOOP),
     Fault("guard-stopped", ({"poke": {"0x50203000": 8}},), **LOOP),
     Fault("dma-read-overwritten", ({"poke": {"0x50000000": 0x20040100}},), **LOOP),
     Fault("dma-write-overwritten", ({"poke": {"0x50000004": 0x20040800}},), **LOOP),
