@@ -5,6 +5,7 @@ Times are simulated. Margins are the issue's: a status within 5 ms in the median
 
 import binascii
 import statistics
+from random import Random
 
 import pytest
 from dut import BASE, MS, Refusal
@@ -85,8 +86,9 @@ def test_status_within_5_ms_median_with_three_channels_and_telemetry(dut):
     dut.load(THREE_AT_100_HZ)
     dut.start()
     times_ns = []
+    moments = Random(1)  # evenly spaced ones would meet the telemetry each time, or never
     for _ in range(40):
-        dut.run_ms(43.7)
+        dut.run_ms(moments.uniform(20, 60))
         times_ns.append(dut.round_trip_ns("status"))
     assert dut.state() == "run"
     assert statistics.median(times_ns) <= 5 * MS

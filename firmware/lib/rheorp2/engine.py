@@ -142,7 +142,7 @@ class Engine:
         if starved and not feed.done():
             return "starved" if left else "underrun"
         if not feed.in_time(early_ms, hw.now_ms()):
-            return "clock"
+            return "cutoff" if self.cutoff.fired() else "clock"  # held by the chain, and not latched yet
         feed.fill()
         return None if hw.feed_dma(i, self.addresses[n], feed.made & 127, self.ctrl[n]) or feed.done() else "underrun"
 
