@@ -200,8 +200,8 @@ class _Judge:
         for n, train in self.trains.items():
             odd = [p for p in train.pulses if (p.a_ns, p.gap_ns, p.b_ns) != (asked[n], GAP_US * 1000, asked[n])]
             wrong += [p.t_ns + p.a_ns + p.gap_ns + p.b_ns - self.t_ns for p in odd if p.t_ns > self.t_ns]
-            last_ns = max(t for t, name, level in self.dut.leg_edges() if name[2] == str(n) and level)
-            wrong += [t - self.t_ns for t in train.truncated if self.t_ns < t < last_ns - WIDTH_US * 1000]
+            last_ns = max(t for t, name, level in self.dut.leg_edges() if name == f"CH{n}_A" and level)
+            wrong += [t - self.t_ns for t in train.truncated if self.t_ns < t < last_ns]
         return round(max(wrong) / MS, 6)
 
     def _manner(self):
@@ -265,6 +265,9 @@ class _Judge:
         """Latched: nothing starts before it is cleared, nor clears while the cause is there."""
         dut = self.dut
         self.say(self._refused("configure", channels={"1": {}}) == "fault", "a latched fault does not refuse")
+        if self.fault.id == "clock-changed":  # and it stays changed until a reset
+            self.say(self._refused("clear_fault") == "not_gone", "cleared with its cause still there")
+            return
         if self.fault.id in ("interlock-open", "interlock-floating", "interlock-open-paused", "supply-low"):
             self.say(self._refused("clear_fault") == "not_gone", "cleared with its cause still there")
             dut.board.set_interlock(True)

@@ -101,6 +101,7 @@ class App:
             if now - self.last_tick_ms >= self.pace_ms():
                 self.last_tick_ms = now
                 self.session.tick(now)
+                self.read()  # a stop does not wait for the measuring
                 self.measure(now)
                 self.note()
                 self.watchdog.saw(TICK)
