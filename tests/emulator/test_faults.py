@@ -308,7 +308,7 @@ def example(dut, number):
 
 @pytest.mark.parametrize(
     ("number", "off_ms", "cut", "fault"),
-    [(0, 0.0001, 1, "interlock_open"), (1, 200, 0, "watchdog"), (2, 200, 0, "reset")],
+    [(0, 0.0001, 1, "interlock_open"), (1, 200, 0, "watchdog"), (2, 200, 0, "internal")],
 )
 def test_the_examples_of_the_page_do_what_it_says(armed, number, off_ms, cut, fault):
     last_ms, truncated, told = armed(example, number)

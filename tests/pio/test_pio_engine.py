@@ -1,6 +1,6 @@
 """The numbers that the engine knows of the programs are the programs' own: addresses, and instructions it executes.
 
-The engine (rheorp2/engine.py) runs on the board only; its constants are read from its text.
+The block (rheorp2/block.py) runs on the board only; its constants are read from its text.
 """
 
 import ast
@@ -9,7 +9,7 @@ import pytest
 from pio.assembler import SOURCE, assemble
 from pio.player import BIPHASIC, PULL, SECOND_WAIT
 
-ENGINE = SOURCE.with_name("engine.py")
+BLOCK = SOURCE.with_name("block.py")
 GUARD = assemble()["guard"]
 
 
@@ -23,8 +23,8 @@ def number(node):
 
 
 def constants():
-    """{name: value} of every `_NAME = const(literal)` of the engine."""
-    assigned = [node for node in ast.parse(ENGINE.read_text()).body if isinstance(node, ast.Assign)]
+    """{name: value} of every `_NAME = const(literal)` of the block."""
+    assigned = [node for node in ast.parse(BLOCK.read_text()).body if isinstance(node, ast.Assign)]
     return {node.targets[0].id: number(node.value.args[0]) for node in assigned if isinstance(node.value, ast.Call)}
 
 
@@ -34,10 +34,10 @@ CONSTANTS = constants()
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("_PULL", PULL),
-        ("_HELD", SECOND_WAIT),
+        ("PULL", PULL),
+        ("HELD", SECOND_WAIT),
         ("_EXEC_PULL", 0x8080),  # pull noblock, side 0
-        ("_HOLD", 1 << (BIPHASIC.opcodes[0] & 7)),  # the flag that the program waits for
+        ("HOLD", 1 << (BIPHASIC.opcodes[0] & 7)),  # the flag that the program waits for
     ],
 )
 def test_the_engine_knows_the_program(name, value):
@@ -79,3 +79,12 @@ def test_the_counter_of_a_pulse_lies_between_pull_and_the_second_wait():
     high = [address for address, opcode in enumerate(BIPHASIC.opcodes) if opcode >> 11 & 3]
     assert min(high) > PULL and max(high) < SECOND_WAIT
     assert all(address > PULL for address in (BIPHASIC.labels["pulse"], BIPHASIC.labels["rest"]))
+
+
+def test_the_watch_over_the_legs_knows_where_the_program_drives_them():
+    """hw.astray: the counter shows the instruction that comes next, so a leg is high at its loop and one after."""
+    a, b, last = BIPHASIC.labels["a"], BIPHASIC.labels["b"], len(BIPHASIC.opcodes) - 1
+    text = SOURCE.with_name("hw.py").read_text()
+    for line in (f"if at > {last}:", f"if at == {a} or at == {a + 1}:", f"elif at == {b} or at == {b + 1}:"):
+        assert line in text
+    assert [at for at, opcode in enumerate(BIPHASIC.opcodes) if opcode >> 11 & 3] == [a, b]
