@@ -3,8 +3,12 @@
 The host's judgement is courtesy (the board judges with the same lines), and is shown before anything is sent.
 """
 
+import textwrap
+
 from rheocore import limits
 from rheocore.compact import ProtocolError, compact
+from rheocore.electrode import needle_cmm2
+from rheocore.stress import densest
 from rheocore.units import (
     UnitError,
     fmt_area,
@@ -16,7 +20,7 @@ from rheocore.units import (
     parse_needle,
 )
 
-from rheobase import library
+from rheobase import figures, library
 from rheobase.errors import Refused, UsageError
 from rheobase.link import words
 
@@ -25,14 +29,17 @@ PAD_ASSUMED = "25cm2"
 
 
 class Part:
-    """One channel's share: n, protocol (checked), amplitude_ua, cfg (the device's configuration)."""
+    """One channel's share: n, protocol (checked), amplitude_ua, cfg (the device's configuration).
 
-    def __init__(self, n, protocol, amplitude_ua, duration_ms):
+    area_cmm2: the electrode's (None: the worst case). dense_ok: more than 2 mA/cm2 RMS is acknowledged.
+    """
+
+    def __init__(self, n, protocol, amplitude_ua, duration_ms=None, area_cmm2=None, dense_ok=False):
         self.n = n
         self.protocol = protocol
         self.amplitude_ua = amplitude_ua
         try:
-            self.cfg = compact(protocol, amplitude_ua, duration_ms)
+            self.cfg = compact(protocol, amplitude_ua, duration_ms, area_cmm2, dense_ok)
         except ProtocolError as error:
             raise library.as_rheo_error(error) from None
 
@@ -110,11 +117,10 @@ def make(
     for n in numbers:
         if numbers.count(n) > 1:
             raise UsageError("channel_twice", f"Channel {n} is named twice.", "Name each channel once.")
-    parts = [
-        Part(n, library.load(name), quantity(text, "current", option), duration_ms)
-        for n, name, text, option in sorted(wanted)
-    ]
-    load, assumed = _electrodes(parts, needle, pad)
+    named = [(n, library.load(name), quantity(text, "current", option)) for n, name, text, option in sorted(wanted)]
+    load, assumed = electrodes([protocol for _, protocol, _ in named], needle, pad)
+    dense_ok = words.DENSE_CODE in acknowledged
+    parts = [Part(n, found, ua, duration_ms, area_cmm2(found, load), dense_ok) for n, found, ua in named]
     return Order(parts, load, assumed, acknowledged, yes, reason)
 
 
@@ -132,8 +138,12 @@ def _split_on(text):
     return _channel(number), name, amplitude, f"--on {text}"
 
 
-def _electrodes(parts, needle, pad):
-    kinds = {part.protocol["electrode"] for part in parts}
+def electrodes(protocols, needle, pad):
+    """(load, assumed): the electrodes of `protocols` as the record has them, and which were not told.
+
+    needle, pad: as typed, or None. Raises UsageError.
+    """
+    kinds = {protocol["electrode"] for protocol in protocols}
     for kind, given, option in (("needle", needle, "--needle"), ("skin", pad, "--pad")):
         if given is not None and kind not in kinds:
             raise UsageError("wrong_electrode", f"{option} does not apply: no protocol here uses {kind} electrodes.")
@@ -156,6 +166,13 @@ def _electrodes(parts, needle, pad):
     return load, assumed
 
 
+def area_cmm2(protocol, load):
+    """Area of one electrode of `protocol` in hundredths of a mm2, of what electrodes() found."""
+    if protocol["electrode"] == "needle":
+        return needle_cmm2(load["needle"]["diameter_um"], load["needle"]["length_um"])
+    return load["pad"]["area_mm2"] * 100
+
+
 def ratings(info):
     """The board's description as the limits need it: ours, with what the board itself says on top."""
     from rheobase import boards
@@ -174,11 +191,28 @@ def judge(order, info):
             "It has " + ", ".join(str(n) for n in info["channels"]) + ".",
         )
     board = ratings(info)
-    refusals = [(part.n, refused) for part in order.parts for refused in limits.judge(part.cfg, board)]
+    refusals = limits.judge_all({part.n: part.cfg for part in order.parts}, board)
     if refusals:
-        lead = f"Channel {refusals[0][0]}: " if len(order.parts) > 1 else ""
-        text = " ".join(words.refusal(*refused) for _, refused in refusals)
-        raise Refused(refusals[0][1][0], lead + text, "Nothing was sent to the board.")
+        raise Refused(refusals[0][1], _refusal_words(order, board, refusals), "Nothing was sent to the board.")
+
+
+def _refusal_words(order, board, refusals):
+    by_number = {part.n: part.cfg for part in order.parts}
+    sentences = []
+    for n, code, field, value, bound in refusals:
+        lead = f"Channel {n}: " if n is not None and len(by_number) > 1 else ""
+        gives = figures.stress_words(code, by_number[n]) if n is not None else ""
+        sentences.append(lead + words.refusal(code, field, value, bound, gives))
+        if n is None:
+            alone = [f"channel {part.n} up to {fmt_current(highest(order, part, board)[1])}" for part in order.parts]
+            sentences.append("With the others as they are: " + ", ".join(alone) + ".")
+    return " ".join(sentences)
+
+
+def highest(order, part, board):
+    """(name, uA) of what binds a part's amplitude: its own caps, and what the other channels leave as ordered."""
+    others = [(other.amplitude_ua, densest(other.cfg)) for other in order.parts if other is not part]
+    return limits.beside(limits.amplitude_max_ua(part.cfg, board), densest(part.cfg), others)
 
 
 def train_words(cfg):
@@ -203,14 +237,18 @@ def describe(order, info, emulated):
     lines = [f"On {kind} {info['board']} {info['serial']}, {fmt_duration(order.duration_ms)}:"]
     for part in order.parts:
         cfg = part.cfg
-        name, cap_ua = limits.amplitude_max_ua(cfg, board)
+        name, cap_ua = highest(order, part, board)
         whose = words.LIMITS["limit_" + name]
         lines.append(f"  channel {part.n}: {part.protocol['id']} ({cfg['mode'].upper()}, {cfg['electrode']})")
         lines.append(f"    {train_words(cfg)}")
         ramp = fmt_duration(cfg["ramp_up_ms"])
-        lines.append(
-            f"    0 to {fmt_current(part.amplitude_ua)} in {ramp}; highest allowed {fmt_current(cap_ua)} ({whose})"
-        )
+        lines.append(f"    0 to {fmt_current(part.amplitude_ua)} in {ramp}")
+        lines.append(f"    highest allowed {fmt_current(cap_ua)} ({whose})")
+        for code, _, _, bound in limits.warnings(cfg, board):
+            lines += textwrap.wrap(words.warning(code, bound), 76, initial_indent="    ! ", subsequent_indent="      ")
+    if len(order.parts) > 1:
+        together = fmt_current(limits.sum_rms_ua([part.cfg for part in order.parts]))
+        lines.append(f"  all channels together: {together} RMS at most, of {fmt_current(limits.RMS_MAX_UA)}")
     for name in order.assumed:
         lines.append(f"  No --{name} given: {NEEDLE_ASSUMED if name == 'needle' else PAD_ASSUMED} assumed.")
     return lines

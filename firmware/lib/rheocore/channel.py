@@ -3,8 +3,9 @@
 from rheocore.contact import Contact
 from rheocore.envelope import Envelope, max_step_ua, slew
 from rheocore.feeder import Feeder
-from rheocore.limits import amplitude_max_ua
+from rheocore.limits import amplitude_max_ua, beside
 from rheocore.plan import Plan
+from rheocore.stress import densest
 
 
 class Channel:
@@ -13,7 +14,9 @@ class Channel:
     def __init__(self, n, cfg, ring, board):
         self.n = n
         self.cfg = cfg
-        self.cap_ua = amplitude_max_ua(cfg, board)[1]
+        self.cap = amplitude_max_ua(cfg, board)
+        self.cap_ua = self.cap[1]
+        self.shape = densest(cfg)
         self.step_ua = max_step_ua(board["full_scale_ua"])
         self.target_ua = cfg["amplitude_ua"]
         self.left_us = cfg["duration_ms"] * 1000
@@ -40,6 +43,22 @@ class Channel:
         wanted = self.target_ua * (self.envelope.level(now_ms - self.started_ms) >> 4) >> 12
         self.set_ua = self.feeder.ua = slew(self.set_ua, wanted, self.step_ua)
         return self.set_ua
+
+    def refuses(self, ua, channels):
+        """Parameters of the refusal of `ua` as target beside the session's other channels, or None if it may be.
+
+        A channel on its way down counts with what it still has.
+        """
+        refusal = {"field": "ua", "value": ua, "why": "too_low", "bound": 0, "channel": str(self.n)}
+        if ua < 0:
+            return refusal
+        others = [(max(c.set_ua, c.target_ua), c.shape) for c in channels if c is not self]
+        name, most_ua = beside(self.cap, self.shape, others)
+        if ua <= most_ua:
+            return None
+        refusal["why"] = "limit_" + name
+        refusal["bound"] = most_ua
+        return refusal
 
     def settle(self, cut):
         """Take the stretch that has just ended into the totals; cut: its last pulse was truncated."""

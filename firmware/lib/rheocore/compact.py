@@ -23,11 +23,12 @@ class ProtocolError(Exception):
         self.code = code
 
 
-def compact(protocol, amplitude_ua, duration_ms=None):
+def compact(protocol, amplitude_ua, duration_ms=None, area_cmm2=None, dense_ok=False):
     """The channel configuration of a checked protocol: integers that config.check() passes.
 
     amplitude_ua: target, 0..the protocol's max_ma. duration_ms: a shorter session (None: the protocol's own); ramps
-    that do not fit into it are shortened alike, to 0.5 s each at least.
+    that do not fit into it are shortened alike, to 0.5 s each at least. area_cmm2: the electrode's, in hundredths of a
+    mm2 (None: the worst case). dense_ok: the operator acknowledges more than 2 mA/cm2 RMS.
     Raises ProtocolError; code limit_preset or limit_duration where the protocol's own limit is exceeded.
     """
     train, envelope = protocol["train"], protocol["envelope"]
@@ -63,6 +64,10 @@ def compact(protocol, amplitude_ua, duration_ms=None):
         "max_ua": max_ua,
         "amplitude_ua": amplitude_ua,
     }
+    if area_cmm2 is not None:
+        cfg["area_cmm2"] = area_cmm2
+    if dense_ok:
+        cfg["dense_ok"] = 1
     if "on_s" in envelope:
         cfg["on_ms"] = scaled(envelope["on_s"], 1000)
         cfg["off_ms"] = scaled(envelope["off_s"], 1000)

@@ -4,6 +4,7 @@ A configuration is a dict; FIELDS says what may stand in it. The device trusts n
 """
 
 from rheocore import items
+from rheocore.electrode import AREA_CMM2
 
 KINDS = ("continuous", "burst", "alternating", "modulated")
 MODES = ("dnes", "tens", "nmes")
@@ -88,6 +89,10 @@ def check(cfg):
     for name in cfg:
         if name in OPTIONAL:
             _bounded(cfg, name, *OPTIONAL[name])
+        elif name == "area_cmm2":  # of the electrode, hundredths of a mm2; absent: the worst case
+            _bounded(cfg, name, *AREA_CMM2[cfg["electrode"]])
+        elif name == "dense_ok":  # 1: the operator acknowledges more than 2 mA/cm2 RMS; absent: not
+            _bounded(cfg, name, 0, 1)
         elif name not in FIELDS and name not in CHOICES and name != "bench":
             raise ConfigError("unknown", str(name)[:32], None, None)
     _check_together(cfg, kind)

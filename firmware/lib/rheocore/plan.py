@@ -12,7 +12,7 @@ _MAX = items.ITEM_MAX_US
 _REST = items.REST_FIXED_US
 
 
-def _between(lo, hi, part, whole):
+def between(lo, hi, part, whole):
     """lo + (hi - lo) * part // whole; in small integers while whole is below 32768, as one product it would not be."""
     span = hi - lo
     return lo + span // whole * part + span % whole * part // whole
@@ -87,8 +87,8 @@ class Plan:
         cycle_ms = cfg["cycle_ms"]
         phase_ms = (self.at_us - self.cycle_start_us) // 1000 % cycle_ms
         up_ms = 2 * (phase_ms if 2 * phase_ms <= cycle_ms else cycle_ms - phase_ms)
-        self.width_us = _between(cfg["lo_width_us"], cfg["hi_width_us"], up_ms, cycle_ms)
-        return period_us(_between(cfg["lo_millihz"], cfg["hi_millihz"], up_ms, cycle_ms))
+        self.width_us = between(cfg["lo_width_us"], cfg["hi_width_us"], up_ms, cycle_ms)
+        return period_us(between(cfg["lo_millihz"], cfg["hi_millihz"], up_ms, cycle_ms))
 
     def next(self):
         """Make the next item. Returns False at the end of the plan (nothing made), else True."""

@@ -146,13 +146,12 @@ class Server:
         for key in params["channels"]:
             if key not in known:
                 raise invalid("channels", "no channel %s on this board" % str(key)[:8])
-            cfg = params["channels"][key]
-            for refusal in limits.judge(cfg, self.board):
-                code, field, value, bound = refusal
-                raise StateError(
-                    "refused", {"field": field, "value": value, "why": code, "bound": bound, "channel": key}
-                )
-            configs[int(key)] = cfg
+            configs[int(key)] = params["channels"][key]
+        for n, code, field, value, bound in limits.judge_all(configs, self.board):
+            refusal = {"field": field, "value": value, "why": code, "bound": bound}
+            if n is not None:
+                refusal["channel"] = str(n)
+            raise StateError("refused", refusal)
         self.session.configure(configs, params.get("new") == 1)
         return {"state": self.session.state}
 

@@ -103,10 +103,9 @@ class Session:
         self._need("amplitude", ("loaded", "armed", "paused") + LIVE)
         if n not in self.channels:
             raise invalid("channel", "channel %s is not configured" % n)
-        cap_ua = self.channels[n].cap_ua
-        if not 0 <= ua <= cap_ua:
-            why = "beyond the channel's limit"
-            raise StateError("refused", {"field": "ua", "value": ua, "why": why, "bound": cap_ua})
+        refusal = self.channels[n].refuses(ua, self.channels.values())
+        if refusal:
+            raise StateError("refused", refusal)
         self.channels[n].target_ua = ua
 
     def pause(self, now_ms):

@@ -3,24 +3,19 @@
 import textwrap
 
 import click
-from rheocore.config import period_us
-from rheocore.units import decimal, fmt_charge, fmt_current, fmt_duration, fmt_frequency, scaled
+from rheocore.config import FIELDS, period_us
+from rheocore.units import decimal, fmt_current, fmt_duration, fmt_frequency, scaled
 
 from rheobase.cli.app import pass_app
 
 WIDTH = 80  # columns of what people read
+AMPLITUDE_MAX_UA = FIELDS["amplitude_ua"][1]  # what can be written at all
 TAGS = {
     "V": "read in a stored source",
     "V-low": "read in a weak source",
     "G": "general knowledge, unconfirmed",
     "PC": "practice convention",
     "D": "decided for this project",
-}
-BINDS = {
-    "preset": "the protocol's max_ma",
-    "electrode": "the cap for this kind of electrode",
-    "board": "the board's rating",
-    "slew": "the shorter ramp at the board's largest step",
 }
 
 
@@ -59,19 +54,25 @@ def _list_text(found):
 
 @protocol.command("show")
 @click.argument("ref", metavar="PROTOCOL")
+@click.option("--needle", metavar="DxL", help="Diameter x inserted length [0.16x15mm: the worst case].")
+@click.option("--pad", metavar="AREA", help="Area of a skin electrode [25cm2].")
 @pass_app
-def show_command(app, ref):
+def show_command(app, ref, needle, pad):
     """Show a protocol, what follows from it, and which limit binds."""
-    from rheobase import boards, figures, library
+    from rheobase import boards, figures, library, order
 
     found, board = library.load(ref), boards.load()
-    derived, limits = figures.derived(found, board), figures.limits_of(found, board)
+    load, assumed = order.electrodes([found], needle, pad)
+    area = order.area_cmm2(found, load)
+    derived, limits = figures.derived(found, board, area), figures.limits_of(found, board, area)
     data = {
         "protocol": found,
         "hash": library.protocol_hash(found),
         "board": board["name"],
         "derived": derived,
         "limits": limits,
+        "load": load,
+        "assumed": assumed,
     }
     app.answer(data, lambda: _show_text(found, data))
 
@@ -110,8 +111,55 @@ def _envelope_words(envelope):
     return words
 
 
+def _electrode_words(data):
+    area = f"{data['limits']['area_cm2']:.3g} cm\u00b2"
+    if "pad" in data["load"]:
+        text = f"pads of {area}"
+    else:
+        needle = data["load"]["needle"]
+        size = f"{decimal(needle['diameter_um'], 1000)} x {decimal(needle['length_um'], 1000)} mm"
+        text = f"needles of {size} inserted, {area} each"
+    assumed = {"needle": " (assumed: the worst case)", "pad": " (assumed)"}
+    return text + "".join(assumed[name] for name in data["assumed"])
+
+
+def _highest_rows(limits, board):
+    from rheobase.link import words
+
+    def text(which):
+        return f"{fmt_current(which['amplitude_max_ua'])}, bound by {words.LIMITS['limit_' + which['binds']]}"
+
+    rows = [_row("at most", f"{text(limits)} ({board})")]
+    if limits["acknowledged"]["amplitude_max_ua"] > limits["amplitude_max_ua"]:
+        rows.append(_row("", f"with --acknowledge {words.DENSE_CODE}: {text(limits['acknowledged'])}"))
+    return rows
+
+
+def _limit_lines(at_max, limits):
+    """The table of limits: what the highest amplitude makes of each, and the amplitude that each alone would allow."""
+    line = "  {:<16}{:>14}{:>14}  {:<6}{:>14}  {}"
+    lines = [
+        f"Limits, at {fmt_current(at_max['amplitude_ua'])}",
+        line.format("", "value", "limit", "tag", "alone allows", ""),
+    ]
+    lines.append(line.format("charge a phase", _amount(at_max["charge_per_phase_uc"], "\u00b5C"), "", "", "", ""))
+    if "charge_density" not in limits["caps"]:  # bounds needles only
+        density = _amount(at_max["charge_density_uc_cm2"], "\u00b5C/cm\u00b2")
+        lines.append(line.format("charge density", density, "", "", "", ""))
+    for row in limits["rows"]:
+        value, most = _amount(row["value"], row["unit"]), _amount(row["at_most"], row["unit"])
+        alone = fmt_current(row["alone_ua"]) if row["alone_ua"] <= AMPLITUDE_MAX_UA else "any"
+        lines.append(line.format(row["what"], value, most, row["tag"], alone, "binds" if row["binds"] else ""))
+    notes = [_row("", f"{row['what']}: {row['note']}") for row in limits["rows"] if row["note"]]
+    return [text.rstrip() for text in lines] + notes
+
+
+def _amount(value, unit):
+    return "" if value is None else f"{value:.3g} {unit}".strip()
+
+
 def _show_text(found, data):
-    derived, limits, at_max = data["derived"], data["limits"], data["derived"]["at_max"]
+    derived, limits = data["derived"], data["limits"]
     pairs = f"{found['pairs']} pair" + ("s" if found["pairs"] > 1 else "")
     lines = [
         *textwrap.wrap(f"{found['id']}: {found['title']}", WIDTH),
@@ -123,19 +171,17 @@ def _show_text(found, data):
         _row("session", _session_words(found, derived)),
         _row("pulses", f"{derived['pulses']} a session and channel, {derived['mean_rate_hz']:g} Hz on average"),
         _row("duty", f"{derived['duty_percent']:g} % of the time with current, at its densest"),
-        _row(
-            "at most", f"{fmt_current(limits['amplitude_max_ua'])}, bound by {BINDS[limits['binds']]} ({data['board']})"
-        ),
-        _row("", f"= {fmt_charge(at_max['charge_per_phase_nc'])} a phase, {fmt_current(at_max['i_rms_ua'])} RMS"),
-        _row("limits", ", ".join(f"{name} {fmt_current(ua)}" for name, ua in limits["caps"].items())),
+        _row("electrode", _electrode_words(data)),
+        *_highest_rows(limits, data["board"]),
         _row("hash", data["hash"][:16]),
     ]
     lines += [_row("note", note) for note in derived["notes"]]
+    lines += ["", *_limit_lines(derived["at_max"], limits)]
     if found["source"]:
         lines += ["", "Sources"]
         lines += [_row(s["tag"], f"{', '.join(s['for'])}: {s['cite']}") for s in found["source"]]
-        used = [tag for tag in TAGS if any(s["tag"] == tag for s in found["source"])]
-        lines += ["", *textwrap.wrap("; ".join(f"{tag} = {TAGS[tag]}" for tag in used), WIDTH)]
+    used = {"V", "D", *(s["tag"] for s in found["source"])}  # the limits' own, and the sources'
+    lines += ["", *textwrap.wrap("; ".join(f"{tag} = {words}" for tag, words in TAGS.items() if tag in used), WIDTH)]
     return "\n".join(lines)
 
 

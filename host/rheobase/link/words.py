@@ -1,6 +1,6 @@
 """The board's refusals as errors of the host's tree, and limits as sentences. One place for both sides' wording."""
 
-from rheocore import faults, messages
+from rheocore import faults, limits, messages
 
 from rheobase.errors import DeviceFault, DeviceLost, Incompatible, Refused, RheoError, UsageError
 
@@ -17,6 +17,8 @@ _KINDS = {
     "internal_error": DeviceFault,
 }  # every other: the link is not sound, or another session holds it
 
+DENSE_CODE = "limit_" + limits.DENSE  # the one limit that --acknowledge lifts
+
 # How a limit is called: limits.judge() names it, this says it.
 LIMITS = {
     "limit_preset": "the protocol's limit",
@@ -25,10 +27,29 @@ LIMITS = {
     "limit_remainder": "what is left of the last session",
     "limit_duration": "the longest session of this mode",
     "limit_slew": "what the ramps can climb",
+    "limit_k": "k = 1.75 on needles",
+    "limit_charge_density": "20 µC/cm² on needles",
+    "limit_rms": "50 mA RMS",
+    "limit_rms_sum": "50 mA RMS of all channels together",
+    "limit_energy": "300 mJ a pulse into 500 ohm",
+    "limit_power_density": "0.25 W/cm² into 500 ohm",
+    "limit_current_density": "2 mA/cm² RMS, not acknowledged",
+}
+# What limits.warnings() names: the sentence, with what the highest value without it is.
+WARNINGS = {
+    "warn_k": "k is above 1.5 (refused above 1.75); up to {} it is not",
+    "limit_current_density": "more than 2 mA/cm² RMS, as acknowledged; up to {} it is not",
+    "output_active": "more than {}: the output counts as active",
 }
 
-_UNITS = (("_ua", 1000, "mA"), ("_ms", 1000, "s"), ("_us", 1, "µs"), ("_millihz", 1000, "Hz"))
-_NAMES = {"ua": "amplitude", "amplitude_ua": "amplitude", "duration_ms": "duration", "period_us": "period"}
+_UNITS = (("_cmm2", 10_000, "cm²"), ("_ua", 1000, "mA"), ("_ms", 1000, "s"), ("_us", 1, "µs"), ("_millihz", 1000, "Hz"))
+_NAMES = {
+    "ua": "amplitude",
+    "amplitude_ua": "amplitude",
+    "rms_ua": "RMS current",
+    "duration_ms": "duration",
+    "period_us": "period",
+}
 
 
 def to_error(error):
@@ -36,7 +57,8 @@ def to_error(error):
     name, data = error.name, dict(error.data)
     if name == "refused":
         why, field, value, bound = (data.get(key, "?") for key in ("why", "field", "value", "bound"))
-        return Refused("refused", refusal(why, field, value, bound))
+        lead = f"Channel {data['channel']}: " if "channel" in data else ""
+        return Refused("refused", lead + refusal(why, field, value, bound))
     if name == "fault":
         return fault_error(data.get("fault"))
     if name not in messages.ERRORS:
@@ -83,12 +105,25 @@ def field_name(field):
     return field.replace("_", " ")
 
 
-def refusal(why, field, value, bound):
-    """Sentence for one (code, field, value, bound) of limits.judge(): the limit, the value, what would pass."""
-    name = field_name(field).capitalize()
+def warning(code, bound):
+    """Sentence for one (code, field, value, bound) of limits.warnings()."""
+    text = WARNINGS[code].format(quantity("ua", bound))
+    return text[0].upper() + text[1:] + "."
+
+
+def refusal(why, field, value, bound, gives=""):
+    """Sentence for one (code, field, value, bound) of limits.judge(): the limit, the value, what would pass.
+
+    gives: the value in the limit's own unit ("21.2 µC/cm²"), where that is known.
+    """
+    name = field_name(field)
+    name = name[0].upper() + name[1:]
     shown, edge = quantity(field, value), quantity(field, bound)
     if why in LIMITS:
-        return f"{name} {shown} is above {LIMITS[why]}: the highest that passes is {edge}."
+        text = (
+            f"{name} {shown}{f' ({gives})' if gives else ''} is above {LIMITS[why]}: the highest that passes is {edge}"
+        )
+        return text + (f", or more with --acknowledge {why}." if why == DENSE_CODE else ".")
     if why == "too_high":
         return f"{name} {shown} is too high: the highest that passes is {edge}."
     if why in ("too_low", "period_too_short"):
