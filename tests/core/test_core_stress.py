@@ -59,12 +59,15 @@ def test_one_microampere_more_breaks_the_limit_that_binds(seed):
     cfg, binds = at_its_highest(Random(seed), duty=False)
     if binds in ("preset", "electrode", "board", "slew"):
         return
-    moments = cycle(cfg) if cfg["kind"] == "modulated" else [(t, w) for t, w in shapes(cfg)]
+    slack = 4 * formulas.ROUNDING
+    if cfg["kind"] == "modulated" and cfg["lo_width_us"] > cfg["hi_width_us"] and binds not in ("k", "charge_density"):
+        slack = (
+            0.001 if cfg["hi_width_us"] >= 10 else 0.1
+        )  # judged by a bound: test_a_modulation_is_never_judged_below_its_densest_pulse
     cfg = dict(cfg, amplitude_ua=cfg["amplitude_ua"] + 1, area_cmm2=area_cmm2(cfg))  # whole hundredths of a mm2
     broken = set()
-    for period_us, width_us in moments:
-        ma = cfg["amplitude_ua"] / 1000 * (1 + 4 * formulas.ROUNDING)
-        broken |= formulas.exceeded(cfg, ma, width_us, 1e6 / period_us)
+    for period_us, width_us in cycle(cfg) if cfg["kind"] == "modulated" else shapes(cfg):
+        broken |= formulas.exceeded(cfg, cfg["amplitude_ua"] / 1000 * (1 + slack), width_us, 1e6 / period_us)
     assert binds in broken
     assert {code for code, *_ in limits.judge(cfg, STRONG)} <= {f"limit_{name}" for name in broken} != set()
 
@@ -97,20 +100,32 @@ def cycle(cfg):
     return out
 
 
+def duty_over_the_densest(cfg):
+    """The judged density over the densest pulse's own, in all of the cycle."""
+    period, width = stress.densest(cfg)
+    return width / period / max(width_us / period_us for period_us, width_us in cycle(cfg))
+
+
 @PROPERTY
 @given(trains(kinds=("modulated",), duty=False))
-def test_the_densest_pulse_of_a_modulation_is_exact(cfg):
-    period_us, width_us = stress.densest(cfg)
-    best = max(width / period for period, width in cycle(cfg))
-    assert width_us / period_us == best
+def test_a_modulation_is_never_judged_below_its_densest_pulse(cfg):
+    """And at most 0.2 % above it; exactly by it where the width does not fall."""
+    over = duty_over_the_densest(cfg)
+    assert over >= 1 - 1e-15
+    if cfg["lo_width_us"] <= cfg["hi_width_us"]:
+        assert over <= 1 + 1e-15
+    elif cfg["hi_width_us"] >= 10:
+        assert over <= 1.002
 
 
 @pytest.mark.parametrize("cycle_ms", [1_000, 1_001, 12_000, 60_000])
-@pytest.mark.parametrize("widths", [(1_023, 1), (200, 100), (2, 1), (100, 200), (7, 7)])
-def test_the_densest_pulse_is_exact_for_odd_cycles_and_extreme_widths(cycle_ms, widths):
-    cfg = dict(MODULATED, cycle_ms=cycle_ms, lo_width_us=widths[0], hi_width_us=widths[1], hi_millihz=125_000)
-    period_us, width_us = stress.densest(cfg)
-    assert width_us / period_us == max(width / period for period, width in cycle(cfg))
+@pytest.mark.parametrize("widths", [(1_023, 1), (200, 100), (2, 1), (100, 200), (7, 7), (201, 200)])
+@pytest.mark.parametrize("rates", [(2_000, 125_000), (100_000, 100_001), (250_000, 250_000)])
+def test_odd_cycles_and_extreme_widths_are_never_judged_below_their_densest_pulse(cycle_ms, widths, rates):
+    cfg = dict(MODULATED, cycle_ms=cycle_ms, lo_width_us=widths[0], hi_width_us=widths[1])
+    cfg["lo_millihz"], cfg["hi_millihz"] = rates
+    assert 1 - 1e-15 <= duty_over_the_densest(cfg) <= 1.002
+    assert stress.widest_us(cfg) == max(width for _, width in cycle(cfg))
 
 
 @THOROUGH
