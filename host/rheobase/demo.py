@@ -16,7 +16,7 @@ from rheobase import library, measure, plots, vcd_read
 from rheobase.errors import RheoError
 from rheobase.record import RecordReader
 
-SESSIONS = (("tens_conventional", "12mA"), ("ea_2_100hz", "2mA"))
+SESSIONS = (("tens_conventional", "12mA", ()), ("ea_2_100hz", "2mA", ("--needle", "0.25x30mm")))
 DURATION = "10s"
 
 
@@ -59,10 +59,10 @@ def in_us(values_ns):
     )
 
 
-def session(preset, amplitude, out):
+def session(preset, amplitude, electrode, out):
     """Run one session, measure its VCD, print the comparison, make the pictures. True if everything matches."""
     vcd_path = out / f"{preset}.vcd"
-    words = ["run", preset, "--channel", "1", "--amplitude", amplitude, "--duration", DURATION]
+    words = ["run", preset, "--channel", "1", "--amplitude", amplitude, *electrode, "--duration", DURATION]
     data = rheo(*words, "--port", "emu", "--yes", "--vcd", str(vcd_path), "--log-dir", str(out))
     vcd = vcd_read.read(vcd_path)
     train = measure.trains(vcd.edges)[1]
@@ -98,7 +98,7 @@ def main(argv=None):
     try:
         out.mkdir(parents=True, exist_ok=True)
         say("Rheobase demo: the real MicroPython image on an emulated RP2040. Simulated output into a modelled load.\n")
-        good = all([session(preset, amplitude, out) for preset, amplitude in SESSIONS])
+        good = all([session(preset, amplitude, electrode, out) for preset, amplitude, electrode in SESSIONS])
     except (RheoError, OSError) as error:
         say(f"The demo cannot go on: {error}")
         return 8

@@ -44,7 +44,7 @@ def at_its_highest(rng, duty=None):
     return cfg, binds
 
 
-@THOROUGH
+@PROPERTY
 @given(SEEDS)
 def test_no_accepted_train_exceeds_a_limit_at_any_moment_of_it(seed):
     cfg, _ = at_its_highest(Random(seed))

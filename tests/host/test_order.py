@@ -118,3 +118,98 @@ def test_what_will_come_out_is_described_in_80_columns_with_the_limit_that_binds
     assert all(len(line) <= 80 for line in lines), lines
     text = "\n".join(lines)
     assert ref in text and "highest allowed" in text and "0 to 1 mA" in text and "emulated board" in text
+
+
+def refusal(info=INFO, **words):
+    with pytest.raises(Refused) as error:
+        order.judge(order.make(**words), info)
+    assert error.value.exit_code == 5
+    return error.value
+
+
+def test_the_area_of_every_electrode_is_sent_told_or_assumed():
+    made = order.make(None, ons=("1=ea_2hz@1mA", f"2={P}@1mA"))
+    assert [part.cfg["area_cmm2"] for part in made.parts] == [753, 250_000]
+    made = order.make(None, ons=("1=ea_2hz@1mA", f"2={P}@1mA"), needle="0.25x30mm", pad="50cm2")
+    assert [part.cfg["area_cmm2"] for part in made.parts] == [2_356, 500_000]
+
+
+def test_a_limit_of_the_electrode_is_refused_with_limit_value_and_what_passes():
+    """20 uC/cm2 on 0.0753 cm2 are 1.506 uC: 5.02 mA at 300 us."""
+    error = refusal(ref="ea_2hz", amplitudes=("5.1mA",), needle="0.16x15mm", acknowledged=("limit_current_density",))
+    assert error.code == "limit_charge_density"
+    assert error.message == (
+        "Amplitude 5.1 mA (20.319 \u00b5C/cm\u00b2) is above 20 \u00b5C/cm\u00b2 on needles: "
+        "the highest that passes is 5.02 mA."
+    )
+
+
+def test_more_than_2_ma_per_cm2_names_the_code_that_acknowledges_it_and_passes_with_it():
+    words = {"ref": "ea_100hz", "amplitudes": ("2mA",)}
+    error = refusal(**words)
+    assert error.code == "limit_current_density"
+    assert error.message == (
+        "Amplitude 2 mA (5.3121 mA/cm\u00b2) is above 2 mA/cm\u00b2 RMS, not acknowledged: "
+        "the highest that passes is 0.753 mA, or more with --acknowledge limit_current_density."
+    )
+    made = order.make(**words, acknowledged=("limit_current_density",))
+    assert made.parts[0].cfg["dense_ok"] == 1
+    order.judge(made, INFO)
+    text = "\n".join(order.describe(made, INFO, True))
+    assert "More than 2 mA/cm\u00b2 RMS, as acknowledged; up to 0.753 mA it is not." in text
+
+
+def test_another_code_acknowledges_nothing():
+    assert refusal(ref="ea_100hz", amplitudes=("2mA",), acknowledged=("limit_k",)).code == "limit_current_density"
+
+
+WIDE = """schema = 1
+id = "wide"
+title = "Wide and close"
+mode = "nmes"
+electrode = "skin"
+[train]
+kind = "continuous"
+frequency_hz = 270
+width_us = 1023
+gap_us = 50
+[envelope]
+ramp_up_s = 4
+ramp_down_s = 4
+[session]
+duration_s = 60
+[limits]
+max_ma = 50
+"""
+
+
+@pytest.fixture
+def wide(tmp_path):
+    path = tmp_path / "wide.toml"
+    path.write_text(WIDE)
+    return path
+
+
+def test_channels_that_are_too_much_together_are_refused_with_what_each_may_have(wide):
+    words = {"ons": tuple(f"{n}={wide}@{ma}mA" for n, ma in ((1, 30), (2, 30), (3, 10))), "pad": "100cm2"}
+    error = refusal(**words)
+    assert error.code == "limit_rms_sum"
+    assert "RMS current 52.027 mA is above 50 mA RMS of all channels together" in error.message
+    assert "With the others as they are: channel 1 up to 27.273 mA, channel 2 up to 27.273 mA" in error.message
+    words["ons"] = (f"1={wide}@27.273mA", *words["ons"][1:])
+    made = order.make(**words)
+    order.judge(made, INFO)
+    text = "\n".join(order.describe(made, INFO, True))
+    assert "all channels together: 50 mA RMS at most, of 50 mA" in text
+    assert "highest allowed 27.273 mA (50 mA RMS of all channels together)" in text
+
+
+def test_warnings_are_shown_before_the_start_in_80_columns(wide):
+    made = order.make("edn_2hz_foot", (), ("10mA",), needle="0.25x20mm", acknowledged=("limit_current_density",))
+    order.judge(made, INFO)
+    lines = order.describe(made, INFO, True)
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert "! Shannon's k is above 1.5 (refused above 1.75); up to 8.912 mA it is not." in text
+    strong = order.describe(order.make(None, ons=(f"1={wide}@11mA",)), INFO, True)
+    assert "    ! More than 10 mA: the output counts as active." in strong

@@ -67,6 +67,29 @@ def test_show_gives_the_protocol_its_figures_and_limits(rheo):
     assert data["limits"]["binds"] == "board"
 
 
+def test_show_takes_the_electrode_and_prints_every_limit_with_what_binds(rheo):
+    code, out, _ = rheo("protocol", "show", "ea_100hz", "--needle", "0.25x30mm")
+    assert code == 0
+    assert "needles of 0.25 x 30 mm inserted, 0.236 cm\u00b2 each\n" in out
+    assert "at most     2.356 mA, bound by 2 mA/cm\u00b2 RMS, not acknowledged" in out
+    assert "with --acknowledge limit_current_density: 10 mA, bound by the" in out
+    table = {line[2:18].strip(): line[18:].split() for line in out.partition("\nLimits")[2].splitlines()[2:13]}
+    assert table["charge a phase"] == ["0.471", "\u00b5C"]
+    assert table["charge density"] == ["2", "\u00b5C/cm\u00b2", "20", "\u00b5C/cm\u00b2", "D", "23.56", "mA"]
+    assert table["Shannon k"] == ["-0.0258", "1.75", "D", "18.199", "mA"]
+    assert table["current density"] == ["2", "mA/cm\u00b2", "2", "mA/cm\u00b2", "V", "2.356", "mA", "binds"]
+    assert {"RMS current", "energy a pulse", "power density", "electrode's cap"} < set(table)
+    data = json.loads(rheo("--json", "protocol", "show", "ea_100hz", "--needle", "0.25x30mm")[1])["data"]
+    assert data["load"] == {"needle": {"diameter_um": 250, "length_um": 30_000}} and data["assumed"] == []
+    assert data["limits"]["caps"]["k"] == 18_199 and data["limits"]["binds"] == "current_density"
+
+
+def test_show_says_which_electrode_it_assumed(rheo):
+    assert "0.16 x 15 mm inserted, 0.0753 cm\u00b2 each (assumed:" in rheo("protocol", "show", "ea_2hz")[1]
+    assert "pads of 25 cm\u00b2 (assumed)" in rheo("protocol", "show", "tens_burst")[1]
+    assert "pads of 50 cm\u00b2\n" in rheo("protocol", "show", "tens_burst", "--pad", "50cm2")[1]
+
+
 @pytest.mark.parametrize("name", library.shipped_ids())
 def test_what_people_read_fits_80_columns_and_shows_every_tag(rheo, name):
     code, out, _ = rheo("protocol", "show", name)
@@ -120,6 +143,8 @@ def test_push_hands_the_protocol_over_and_says_that_output_is_off(rheo, monkeypa
     [
         (("show", "ea_2hzz"), 2, "Did you mean ea_2hz?"),
         (("show", "nope.toml"), 2, "no file nope.toml"),
+        (("show", "ea_2hz", "--pad", "25cm2"), 2, "--pad does not apply"),
+        (("show", "ea_2hz", "--needle", "30mm"), 2, "is not a needle"),
         (("list", "--condition", "jaw"), 5, "not offered"),
         (("list", "--condition", "bakc pain"), 2, "back_pain"),
         (("list", "--mode", "x"), 2, "Known: dnes, tens, nmes."),

@@ -37,9 +37,9 @@ LIMITS = {
 }
 # What limits.warnings() names: the sentence, with what the highest value without it is.
 WARNINGS = {
-    "warn_k": "k is above 1.5 (refused above 1.75); up to {} it is not",
-    "limit_current_density": "more than 2 mA/cm² RMS, as acknowledged; up to {} it is not",
-    "output_active": "more than {}: the output counts as active",
+    "warn_k": "Shannon's k is above 1.5 (refused above 1.75); up to {} it is not",
+    "limit_current_density": "More than 2 mA/cm² RMS, as acknowledged; up to {} it is not",
+    "output_active": "More than {}: the output counts as active",
 }
 
 _UNITS = (("_cmm2", 10_000, "cm²"), ("_ua", 1000, "mA"), ("_ms", 1000, "s"), ("_us", 1, "µs"), ("_millihz", 1000, "Hz"))
@@ -107,8 +107,7 @@ def field_name(field):
 
 def warning(code, bound):
     """Sentence for one (code, field, value, bound) of limits.warnings()."""
-    text = WARNINGS[code].format(quantity("ua", bound))
-    return text[0].upper() + text[1:] + "."
+    return WARNINGS[code].format(quantity("ua", bound)) + "."
 
 
 def refusal(why, field, value, bound, gives=""):
