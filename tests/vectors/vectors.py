@@ -15,7 +15,7 @@ sys.path[:0] = sys.argv[1:4]
 from configs import ALTERNATING, BASE, BURST, MODULATED, but  # noqa: E402
 from core.fakes import Bench  # noqa: E402
 from rheo_board import BOARD  # noqa: E402
-from rheocore import config, faults, feeder, frames, items, limits, messages  # noqa: E402
+from rheocore import config, electrode, faults, feeder, frames, items, limits, messages, stress  # noqa: E402
 from rheocore.envelope import Envelope, max_step_ua, slew  # noqa: E402
 from rheocore.plan import Plan  # noqa: E402
 from rheocore.server import Server  # noqa: E402
@@ -230,13 +230,53 @@ def table_vectors():
     for name in sorted(messages.ERRORS):
         say("error", name, messages.ERRORS[name])
     say("methods", sorted(messages.METHODS), messages.TELEMETRY, messages.STATUS, messages.RESULT, messages.STATES)
+
+
+def limit_vectors():
+    """Areas, caps, verdicts and sums; products go to 110 bits, and the device has no square root of its own."""
+    for size in ((100, 5000), (160, 15000), (250, 30000), (250, 40000), (300, 50000), (1000, 150000)):
+        say("area", *size, electrode.needle_cmm2(*size))
+    for n in list(range(20)) + [(1 << 31) - 1, 1 << 31, 1 << 62, (1 << 64) - 1, 10**30, 10**30 - 1]:
+        say("root", n, stress.isqrt(n))
     for cfg in (
         BASE,
         but(BASE, electrode="needle"),
         but(BASE, max_ua=90000, amplitude_ua=90000),
         but(BASE, width_us=0),
+        but(BASE, area_cmm2=99),
+        but(BASE, dense_ok=2),
     ):
         say("limits", limits.judge(cfg, BOARD))
+    # the facts page: needle A at 2 Hz, 250 us, 10 and 20 mA; its caps by k at 100, 250 and 600 us; skin
+    needle = but(BASE, electrode="needle", mode="dnes", area_cmm2=2356, period_us=500000, max_ua=20000)
+    for width_us in (100, 250, 600):
+        for ua in (10000, 20000):
+            cfg = but(needle, width_us=width_us, amplitude_ua=ua)
+            say("needle", width_us, ua, limits.amplitude_caps_ua(cfg, BOARD), limits.judge(cfg, BOARD))
+    say("skin", limits.amplitude_caps_ua(but(BASE, area_cmm2=250000), BOARD))
+    say("skin", limits.amplitude_caps_ua(but(BASE, area_cmm2=500000, period_us=20000, width_us=400), BOARD))
+    dice = Dice(6)
+    for i in range(200):
+        configs = {}
+        for n in (1, 2, 3):
+            cfg = but(random_config(dice), electrode=config.ELECTRODES[dice.below(2)], max_ua=100000)
+            cfg["mode"] = config.MODES[dice.below(3)]
+            cfg["area_cmm2"] = dice.between(*electrode.AREA_CMM2[cfg["electrode"]])
+            if dice.below(2):
+                cfg["dense_ok"] = dice.below(2)
+            cfg["amplitude_ua"] = dice.below(60000) // (1 + dice.below(20))
+            configs[n] = cfg
+            if refusal(cfg) == "accepted":
+                say("caps", i, stress.densest(cfg), stress.widest_us(cfg), limits.amplitude_caps_ua(cfg, BOARD))
+                say("warnings", i, limits.warnings(cfg, BOARD))
+        say("together", i, limits.judge_all(configs, BOARD))
+    wide = but(BASE, mode="nmes", width_us=1023, period_us=3500, max_ua=50000, amplitude_ua=20000, ramp_up_ms=4000)
+    wide["ramp_down_ms"] = 4000
+    say("together", limits.judge_all({1: wide, 2: wide, 3: wide}, BOARD))
+    wide["amplitude_ua"] = 25000
+    say("together", limits.judge_all({1: wide, 2: wide, 3: wide}, BOARD))
+    for ua in (0, 20000, 60000):
+        say("beside", ua, limits.beside(("board", 50000), (3500, 1023), [(ua, (3500, 1023)), (ua, (4000, 1000))]))
 
 
 def session_vectors():
@@ -343,5 +383,6 @@ envelope_vectors()
 feeder_vectors()
 frame_vectors()
 table_vectors()
+limit_vectors()
 session_vectors()
 server_vectors()

@@ -1,0 +1,71 @@
+"""The board itself refuses what its limits forbid, alone and together, and says what would pass. About 15 s of wall."""
+
+import pytest
+from dut import BASE, Refusal
+
+NEEDLE = {**BASE, "mode": "dnes", "electrode": "needle", "width_us": 200}
+WIDE = {**BASE, "mode": "nmes", "width_us": 1_023, "period_us": 3_500, "max_ua": 50_000, "ramp_up_ms": 4_000,
+        "ramp_down_ms": 4_000, "duration_ms": 20_000}  # fmt: skip
+
+
+def refusal(dut, method, **params):
+    with pytest.raises(Refusal) as error:
+        dut.call(method, **params)
+    name, data = error.value.args
+    assert name == "refused"
+    return data
+
+
+def test_a_needle_beyond_a_limit_is_refused_with_code_value_and_what_passes(dut):
+    """100 Hz, 200 us: 2 mA/cm2 on the smallest needle are 0.753 mA, on needle A 2.356 mA; 20 uC/cm2 are 7.53 mA."""
+    dut.greet()
+    for extra, code, bound in (
+        ({}, "limit_current_density", 753),
+        ({"area_cmm2": 2_356}, "limit_current_density", 2_356),
+        (
+            {"dense_ok": 1, "ramp_up_ms": 4_000, "ramp_down_ms": 4_000, "duration_ms": 9_000},
+            "limit_charge_density",
+            7_530,
+        ),
+        ({"dense_ok": 1, "area_cmm2": 2_356, "width_us": 1_023}, "limit_k", 3_558),
+    ):
+        cfg = {**NEEDLE, **extra, "amplitude_ua": bound + 1}
+        told = refusal(dut, "configure", channels={"2": cfg}, new=1)
+        assert told == {"field": "amplitude_ua", "value": bound + 1, "why": code, "bound": bound, "channel": "2"}
+        assert dut.call("configure", channels={"2": {**cfg, "amplitude_ua": bound}}, new=1) == {"state": "loaded"}
+
+
+def test_channels_that_pass_alone_are_refused_together(dut):
+    dut.greet()
+    one = {**WIDE, "amplitude_ua": 30_000}  # 22.94 mA RMS
+    told = refusal(dut, "configure", channels={"1": one, "2": one, "3": one}, new=1)
+    assert told == {"field": "rms_ua", "value": 68_814, "why": "limit_rms_sum", "bound": 50_000}
+    assert dut.call("configure", channels={"1": one, "2": one}, new=1) == {"state": "loaded"}
+
+
+def test_raising_a_channel_beyond_the_sum_is_refused_armed_and_live_and_takes_no_pulse(dut):
+    dut.load({n: {**WIDE, "amplitude_ua": 20_000} for n in (1, 2, 3)})
+    told = {"field": "ua", "value": 30_000, "why": "limit_rms_sum", "bound": 25_394, "channel": "1"}
+    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=30_000) == told
+    dut.start()
+    dut.run_ms(300)
+    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=30_000) == told
+    dut.call("amplitude", token=dut.token, channel=2, ua=10_000)  # below 2 mA yet: it needs no time to come down
+    assert dut.call("amplitude", token=dut.token, channel=1, ua=30_000) == {"channel": 1, "ua": 30_000}
+    dut.run_ms(100)
+    dut.call("stop")
+    counted = dut.call("result")["channels"]
+    assert {n: row["pulses"] for n, row in counted.items()} == {
+        str(n): len(train.pulses) for n, train in dut.trains().items()
+    }
+    assert not [event for event in dut.events if event[2] == "fault"]
+
+
+def test_the_longest_modulation_is_judged_in_100_ms_for_three_channels(dut):
+    """Configure is no place to wait: the densest pulse of a falling modulation is a formula, not a search."""
+    dut.greet()
+    cfg = {key: value for key, value in BASE.items() if key not in ("period_us", "width_us")}
+    cfg.update(
+        kind="modulated", lo_millihz=2_000, hi_millihz=120_000, lo_width_us=1_023, hi_width_us=1, cycle_ms=60_000
+    )
+    assert dut.round_trip_ns("configure", channels={"1": cfg, "2": cfg, "3": cfg}, new=1) <= 100_000_000
