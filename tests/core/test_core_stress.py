@@ -1,6 +1,6 @@
 """No accepted train exceeds a limit at any moment, alone or together, and one uA more would: against floating point.
 
-About 12 s of wall time. The formulas are in formulas.py, from the facts page; moments are the plan's own pulses.
+About 9 s of wall time. The formulas are in formulas.py, from the facts page; moments are the plan's own pulses.
 """
 
 from math import isqrt as exact_isqrt
@@ -178,6 +178,21 @@ def test_no_accepted_session_exceeds_the_sum_at_any_moment_however_its_pulses_fa
 
 
 WIDE = {"width_us": 1_023, "period_us": 3_700, "gap_us": 255, "mode": "nmes", "max_ua": 50_000, "area_cmm2": 2_500_000}
+
+
+def test_a_channel_on_its_way_down_counts_with_what_it_still_has():
+    """Lowered from 20 mA in steps of 0.25 mA a pass: what it gives up may be used 1.6 s later, not at once."""
+    bench = Bench(BOARD, Session)
+    base = dict(train(Random(1), kinds=("continuous",), duty=False), **WIDE)
+    base.update(ramp_up_ms=4_000, ramp_down_ms=4_000, duration_ms=60_000, amplitude_ua=20_000)
+    session = bench.up({n: dict(base) for n in (1, 2, 3)})
+    bench.run(4_100)
+    session.amplitude(1, 0)
+    with pytest.raises(StateError) as error:
+        session.amplitude(2, 40_000)
+    assert error.value.args[1]["why"] == "limit_rms_sum" and error.value.args[1]["bound"] < 28_000
+    bench.run(1_700)
+    session.amplitude(2, 40_000)
 
 
 @pytest.mark.parametrize("seed", range(6))
