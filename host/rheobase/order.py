@@ -7,7 +7,7 @@ import textwrap
 
 from rheocore import limits
 from rheocore.compact import ProtocolError, compact
-from rheocore.electrode import needle_cmm2
+from rheocore.electrode import ASSUMED_CMM2, needle_cmm2
 from rheocore.stress import densest
 from rheocore.units import (
     UnitError,
@@ -39,6 +39,7 @@ class Part:
         self.protocol = protocol
         self.amplitude_ua = amplitude_ua
         try:
+            area_cmm2 = area_cmm2 or ASSUMED_CMM2[protocol["electrode"]]
             self.cfg = compact(protocol, amplitude_ua, duration_ms, area_cmm2, dense_ok)
         except ProtocolError as error:
             raise library.as_rheo_error(error) from None

@@ -134,3 +134,13 @@ def test_every_preset_is_accepted_by_both_sides_at_its_highest_and_refused_by_bo
             order.judge(wanted, INFO)
         assert error.value.code == f"limit_{binds}"
         assert device(wanted.configs) == (1, f"limit_{binds}", "amplitude_ua", most_ua + 1, most_ua)
+
+
+def test_rheo_run_refuses_before_anything_is_sent_and_plays_what_is_acknowledged(rheo, board):
+    words = ["run", "ea_100hz", "--amplitude", "2mA", "--duration", "6s", "--yes", "--reason", "test", "--json"]
+    answer = rheo(*words, "-p", board.port)
+    assert (answer.code, answer.error["code"]) == (5, "limit_current_density")
+    assert "0.753 mA, or more with --acknowledge limit_current_density." in answer.error["message"]
+    assert "configure" not in board.seen
+    assert rheo(*words, "-p", board.port, "--acknowledge", "limit_current_density").code == 0
+    assert "configure" in board.seen
