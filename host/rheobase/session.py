@@ -1,18 +1,16 @@
 """Run one session: configure, arm, start, keep alive, record, stop. Shows nothing itself; a `view` is told.
 
-Whatever goes wrong here, output is stopped first and the record closed second; only then is anything reported.
+Whatever goes wrong here, output is stopped first and the record closed last; only then is anything reported.
 """
 
 import contextlib
 import os
 import selectors
-import signal
 import time
 
 from rheocore import faults, messages
 
-import rheobase
-from rheobase import discovery, library, order
+from rheobase import outcome
 from rheobase.control import ControlServer
 from rheobase.errors import (
     EXIT_INTERRUPT,
@@ -22,61 +20,46 @@ from rheobase.errors import (
     HostError,
     RheoError,
 )
+from rheobase.guide import Guide, View
 from rheobase.halt import halt
+from rheobase.interrupt import Interrupts
+from rheobase.journal import Journal
 from rheobase.link import words
-from rheobase.record import SCHEMA, RecordWriter
 
 SILENCE_S = 1.5  # without a word from the board: ask whether it is there
 POLL_S = 0.1
 ENDED = ("done", "fault")
 EXITS = {"time_over": EXIT_OK, "stop_command": EXIT_OK, "operator_key": EXIT_INTERRUPT,
          "operator_interrupt": EXIT_INTERRUPT, "limit": EXIT_REFUSED, "auto_disarm": EXIT_REFUSED}  # fmt: skip
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def push(asked, protocol):
-    """Configure channel 1 of the board with `protocol` at zero amplitude; no output. Returns the board's state.
-
-    asked: has `port` (or None) and `note(text)`. Raises what connecting raises, Refused, DeviceFault.
-    """
-    wanted = order.Order([order.Part(1, protocol, 0, None)], {}, [])
-    with discovery.connect(asked.port, asked.note) as board:
-        order.judge(wanted, board.info)
-        return board.call("configure", {"channels": wanted.configs, "new": 1})["state"]
-
-
-class View:
-    """What a session tells its watcher. This one is deaf; the command line's shows a status line."""
-
-    def event(self, kind, detail):
-        """An event of the board: state, fault or end."""
-
-    def telemetry(self, item, channels):
-        """A telemetry item; channels: {"1": {set_ua, meas_ua, ...}}."""
 
 
 class Session:
     """One session on a greeted board. run() plays it to its end and returns the contract's data of `run`.
 
-    board: link.greeting.Board. wanted: order.Order, judged. keys: a file descriptor of a terminal in single-key mode
-    whose keys stop the session, or None. After run(), `error` is the RheoError of a bad end, or None.
+    board: link.greeting.Board. wanted: order.Order, judged; None where the guide makes it. After run(), `error` is
+    the RheoError of a bad end, or None. targets: {channel: uA} as last commanded.
     """
 
-    def __init__(self, board, wanted, log_dir=None, view=None, keys=None):
+    def __init__(self, board, wanted=None, log_dir=None, view=None, guide=None):
         self.board = board
         self.client = board.client
         self.order = wanted
-        self.view = view or View()
-        self.keys = keys
         self.log_dir = log_dir
+        self.view = view or View()
+        self.guide = guide or Guide()
+        self.journal = None
         self.error = None
         self.stop_reason = None
-        self.last = None  # telemetry
         self.result = None
+        self.targets = {}
+        self.started = False
+        self._configured = False
+        self._screened = False
         self._ended = False
+        self._winding_up = False
+        self._keys = None
+        self._typed = []  # keys that are no stop, for the guide
         self._wanted_stop = None
-        self._record = None
-        self._started = False
         self._unproved = None  # a stop by the control socket that the board has not confirmed
 
     # -- the whole -----------------------------------------------------------------------------------------------
@@ -84,17 +67,21 @@ class Session:
     def run(self):
         """Play the order. Raises RheoError only for what happened before any output (nothing to show for it)."""
         self._must_be_free()
-        self._record = RecordWriter.create(self.board.info["serial"], self.order.duration_ms, self.log_dir)
-        with self._record:
+        with contextlib.ExitStack() as stack:
+            self.interrupts = stack.enter_context(Interrupts())
+            self.control = stack.enter_context(ControlServer(self.board.port, self._control))
+            self._selector = stack.enter_context(selectors.DefaultSelector())
+            self._selector.register(self.client.transport, selectors.EVENT_READ, self._receive)
+            self._selector.register(self.interrupts.fd, selectors.EVENT_READ, lambda: None)
+            self.control.attach(self._selector)
+            stack.callback(lambda: self.journal and self.journal.release())
             try:
-                self._write_head()
-                with self._signals(), ControlServer(self.board.port, self._control) as control:
-                    self.control = control
-                    self._begin()
-                    self._loop(control)
-                    self._finish()
+                self._play()
             except BaseException as error:  # KeyboardInterrupt too: no way out of here without a stop
                 self._abandon(error)
+            self._wind_up()
+        if self.error and not self.started and self.result is None:
+            raise self.error
         return self.data()
 
     def _must_be_free(self):
@@ -104,51 +91,71 @@ class Session:
         if state not in ("idle", "loaded", "done"):
             raise DeviceLost("in_session", f"A session is on the board (state {state}).", "Stop it: `rheo stop`.")
 
-    def _begin(self):
-        """Nothing leaves the pins before the last line of this."""
+    def _play(self):
+        self.guide.plan(self)
+        if self.journal is None:
+            self.begin_record(self.order.duration_ms)
+        self.journal.open(self.order)
+        self.guide.before(self)
+        self._write_screening()
+        with self.guide.live(self) as keys:
+            try:
+                self._begin(keys)
+                self._loop(keys)
+                self._finish()
+            except BaseException as error:  # here: the terminal is given back after the stop, not before
+                self._abandon(error)
+
+    def begin_record(self, duration_ms):
+        """Make sure that the record can be written. duration_ms: of the longest session that it may become."""
+        self.journal = Journal(self.board, duration_ms, self.log_dir)
+
+    def configure(self):
+        """Hand the order to the board, which judges it once more. No output; nothing is armed."""
+        self._configured = True
         self.board.call("configure", {"channels": self.order.configs, "new": 1})  # the order confirms it
         self.client.telemetry.clear()  # of what was configured before
+        self.targets = {part.n: part.cfg["amplitude_ua"] for part in self.order.parts}
+
+    def _begin(self, keys):
+        """Nothing leaves the pins before the last line of this."""
+        self.interrupts.emergency_fd = self.client.transport.fileno()
+        self.client.also = [self.interrupts.fd] + ([keys.fd] if keys else [])
+        self.configure()
         params = {"bench": 1} if all(part.cfg["bench"] for part in self.order.parts) else {}
         self.client.token = self.board.call("arm", params, timeout_s=3.0)["token"]
         self._check_wanted_stop()
         self._drain()  # an earlier session's end must not be taken for this one's
         if not self._ended:
-            self._started = True
+            self.started = True
             self.board.call("start", {"token": self.client.token})
 
-    def _loop(self, control):
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.client.transport, selectors.EVENT_READ, self.client.receive)
-            selector.register(self._wake_r, selectors.EVENT_READ, self._woken)
-            if self.keys is not None:
-                selector.register(self.keys, selectors.EVENT_READ, lambda: self._key(selector))
-            control.attach(selector)
-            while not self._ended:
-                self._drain()
-                for key, _ in selector.select(POLL_S):
-                    key.data()
-                self._drain()
-                self.client.keep_alive()
-                self._check_wanted_stop()
-                if self._unproved:
-                    raise self._unproved
-                if time.monotonic() - self.client.heard_s > SILENCE_S * self.client.scale:
-                    self.board.call("status")
+    def _loop(self, keys):
+        self._keys = keys
+        while not self._ended:
+            self.turn(POLL_S, keys and keys.fd)
+            if not self._stop_wanted():
+                while self._typed and not self._ended:
+                    self.guide.key(self, self._typed.pop(0))
+            self._check_wanted_stop()
+            if self._unproved:
+                raise self._unproved
+            if time.monotonic() - self.client.heard_s > SILENCE_S * self.client.scale:
+                self.board.call("status")
 
     def _finish(self):
-        """The board has ended by itself or by a stop: fetch what it delivered, close the record."""
+        """The board has ended by itself or by a stop: fetch what it delivered."""
         self.client.token = None
         self._fetch_result()
         self._drain()
         fault = self.result["fault"] if self.result else None
         if fault:
-            self._record.write("fault", self._dev_us(), fault=fault, sentence=faults.sentence(fault))
+            self.journal.fault(fault, faults.sentence(fault))
             self.error = words.fault_error(fault)
         elif EXITS.get(self.stop_reason, EXIT_OK) != EXIT_OK:
             self.error = RheoError(
                 self.stop_reason, faults.sentence(self.stop_reason), "The record is kept.", EXITS[self.stop_reason]
             )
-        self._close_record()
 
     def _fetch_result(self):
         """What the board delivered. A board that had to be broken off has forgotten: the last telemetry stands in."""
@@ -161,7 +168,7 @@ class Session:
             self.error = words.fault_error("host_break")
 
     def _abandon(self, error):
-        """Something failed: stop the board, prove it, close the record, keep the error."""
+        """Something failed: stop the board, prove it, keep the error. A bug of ours goes on from here."""
         lost = isinstance(error, DeviceLost) and error.code in ("lost", "no_answer", "not_confirmed")
         if isinstance(error, KeyboardInterrupt):
             self.stop_reason = "operator_interrupt"
@@ -171,25 +178,20 @@ class Session:
             self._close_quietly()
             raise error
         self.error = error
-        if lost and error.code != "not_confirmed":
+        if lost and self.started and error.code != "not_confirmed":
             self.stop_reason = "host_lost"
-            self.error = self._lost_error(error)
+            hint = "It stops by itself within 1.2 s of the loss. Check the cable, then `rheo clear-fault`."
+            self.error = DeviceLost("lost", f"The board was lost in the middle of the session. {error.message}", hint)
         if not lost:
             self._stop_quietly(self.stop_reason or "stop_command")
-        self._close_quietly()
-        if not self._started:
-            raise self.error
-
-    def _lost_error(self, error):
-        if not self._started:
-            return error
-        hint = "It stops by itself within 1.2 s of the loss. Check the cable, then `rheo clear-fault`."
-        return DeviceLost("lost", f"The board was lost in the middle of the session. {error.message}", hint)
+        self.client.token = None
 
     def _stop_quietly(self, reason):
+        if not self._configured:
+            return  # nothing was sent: nothing is there to be stopped
         try:
             halt(self.client, reason)
-            if self._started:
+            if self.started:
                 with contextlib.suppress(RheoError):
                     wanted, self.stop_reason = self.stop_reason, None
                     self._fetch_result()
@@ -197,40 +199,148 @@ class Session:
         except RheoError as unproved:
             self.error = unproved
 
+    def _wind_up(self):
+        """What comes after output, however it ended; then the record is closed."""
+        self._winding_up = True
+        self.interrupts.emergency_fd = None
+        self.client.also = ()
+        try:
+            fields = self.guide.after(self)
+            if fields is not None:
+                self.journal.screening("after", **fields)
+        except RheoError as error:
+            self.error = self.error or error
+        finally:
+            self._close_quietly()
+
+    # -- what a guide may ask of a session -----------------------------------------------------------------------
+
+    def turn(self, timeout_s=POLL_S, also=None):
+        """Serve the board, the control socket and the signals once. Returns True if the descriptor `also` is readable.
+
+        Raises DeviceLost when the board has gone, unless the output is over.
+        """
+        self._drain()
+        readable = []
+        if also is not None:
+            self._selector.register(also, selectors.EVENT_READ, lambda: readable.append(also))
+        try:
+            for key, _ in self._selector.select(0 if self.interrupts.pending() else timeout_s):
+                key.data()
+        finally:
+            if also is not None:
+                self._selector.unregister(also)
+        self._drain()
+        if not self._winding_up:
+            self.client.keep_alive()
+            if self._ended and not self.started:
+                raise RheoError("stopped", "Stopped by command before the start.", None, EXIT_INTERRUPT)
+        return bool(readable)
+
+    def note(self, event, **fields):
+        """An event of the host's into the record. After output a full disk ends nothing: the steps go on."""
+        try:
+            self.journal.event(event, **fields)
+        except HostError as error:
+            self._keep(error)
+
+    def aim(self, n, ua):
+        """New target of channel n in uA, recorded. False if a stop came first. Raises Refused and the like."""
+        if self._ask("amplitude", {"token": self.client.token, "channel": n, "ua": ua}) is None:
+            return False
+        self.targets[n] = ua
+        self.note("amplitude", channel=n, ua=ua)
+        return True
+
+    def pause(self):
+        """Output to zero, the session waits. The board's answer, None if a stop came first."""
+        return self._noted("pause", self._ask("pause"))
+
+    def resume(self):
+        """From zero, by the ramp, to the targets that were. The board's answer, None if a stop came first."""
+        return self._noted("resume", self._ask("resume", {"token": self.client.token}, timeout_s=3.0))
+
+    def output_off(self):
+        """True if the board itself says now that every leg is low and every set-point zero."""
+        try:
+            return halt(self.client)["confirmed"] and not any(
+                channel["set_ua"] for channel in self.board.status()["channels"].values()
+            )
+        except RheoError:
+            return False
+
+    def _noted(self, event, reply):
+        if reply is not None:
+            self.note(event)
+        return reply
+
+    def _ask(self, method, params=None, **options):
+        """A request in the middle of the output: given up, and None, as soon as somebody wants to stop."""
+        try:
+            return self.board.call(method, params, give_up=self._stop_wanted, **options)
+        except DeviceLost:
+            if self._stop_wanted():
+                return None
+            raise
+
     # -- input ---------------------------------------------------------------------------------------------------
+
+    def _receive(self):
+        try:
+            self.client.receive()
+        except DeviceLost:
+            self._selector.unregister(self.client.transport)
+            if not self._winding_up:
+                raise
+
+    def _keep(self, error):
+        """A record that cannot be written ends a session, but not the steps after it."""
+        if not self._winding_up:
+            raise error
+        self.error = self.error or error
 
     def _drain(self):
         """Take telemetry and events into the record and to whoever watches."""
-        while self.client.events:
-            event = self.client.events.popleft()
-            self._record.write("event", event["dev_us"], event=event["kind"], detail=event["detail"])
-            self.view.event(event["kind"], event["detail"])
-            if event["kind"] in ("end", "fault") and self._started:
-                self.stop_reason = event["detail"]
-                self._ended = True
-        while self.client.telemetry:
-            item = self.client.telemetry.popleft()
-            if len(item["channels"]) != len(self.order.channels):
-                continue  # of another configuration
-            self.last = item
-            self._record.telemetry([item[name] for name in messages.TELEMETRY], self.order.channels)
-            channels = self.client.rows(item, self.order.channels)
-            self.control.publish({**item, "channels": channels, "modelled": self.board.emulated})
-            self.view.telemetry(item, channels)
-            if item["state"] in ENDED and self._started:
-                self._ended = True
+        try:
+            while self.client.events:
+                self._take_event(self.client.events.popleft())
+            while self.client.telemetry:
+                self._take_telemetry(self.client.telemetry.popleft())
+        except HostError as error:
+            self._keep(error)
 
-    def _key(self, selector):
-        data = os.read(self.keys, 64)
-        if not data:
-            selector.unregister(self.keys)
-        elif any(byte in b" \x1bqQ" for byte in data):
+    def _take_event(self, event):
+        if self.journal:
+            self.journal.event(event["kind"], event["dev_us"], detail=event["detail"])
+        self.view.event(event["kind"], event["detail"])
+        if event["kind"] in ("end", "fault") and self.started:
+            self.stop_reason = event["detail"]
+            self._ended = True
+
+    def _take_telemetry(self, item):
+        if not self._configured or len(item["channels"]) != len(self.order.channels):
+            return  # of another configuration
+        self.journal.telemetry(item, self.order.channels)
+        channels = self.client.rows(item, self.order.channels)
+        self.control.publish({**item, "channels": channels, "modelled": self.board.emulated})
+        self.view.telemetry(item, channels)
+        if item["state"] in ENDED and self.started:
+            self._ended = True
+
+    def _stop_wanted(self):
+        """True once a key, a lost terminal or a signal wants the end; other keys are kept for the guide."""
+        names = self._keys.read() if self._keys and not self._wanted_stop else []
+        if names is None or self.interrupts.pending():
+            self._wanted_stop = self._wanted_stop or "operator_interrupt"
+        elif "stop" in names:
             self._wanted_stop = "operator_key"
-
-    def _woken(self):
-        os.read(self._wake_r, 64)
+        else:
+            self._typed += names
+        return self._wanted_stop is not None
 
     def _check_wanted_stop(self):
+        if self.interrupts.take():
+            self._wanted_stop = "operator_interrupt"
         if self._wanted_stop:
             reason, self._wanted_stop = self._wanted_stop, None
             self.stop_reason = reason
@@ -246,6 +356,8 @@ class Session:
                     "firmware": info["firmware"], "emulated": board.emulated, "pid": os.getpid()}  # fmt: skip
         if method == "status":
             return board.status()
+        if method == "stop" and self._winding_up:
+            return halt(self.client, "stop_command")
         if method == "stop":
             self.stop_reason = "stop_command"
             try:
@@ -256,108 +368,32 @@ class Session:
             self._ended = True
             return reply
         if method == "pause":
-            return board.call("pause")
+            return self._noted("pause", board.call("pause"))
         if method == "resume":
-            return board.call("resume", {"token": self.client.token}, timeout_s=3.0)
+            return self._noted("resume", board.call("resume", {"token": self.client.token or 0}, timeout_s=3.0))
         raise HostError("bad_request", f"A running session does not take `{method}`.")
-
-    @contextlib.contextmanager
-    def _signals(self):
-        """Ctrl-C, SIGTERM and SIGHUP become a wanted stop; a second one sends the board Ctrl-C at once."""
-        self._wake_r, wake_w = os.pipe()
-        os.set_blocking(wake_w, False)
-        count = 0
-
-        def handle(number, frame):
-            nonlocal count
-            count += 1
-            self._wanted_stop = "operator_interrupt"
-            with contextlib.suppress(OSError):
-                os.write(wake_w, b"x")
-                if count > 1:
-                    os.write(self.client.transport.fileno(), b"\x03")
-
-        before = {number: signal.signal(number, handle) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            os.close(self._wake_r)
-            os.close(wake_w)
 
     # -- record and answer -----------------------------------------------------------------------------------------
 
-    def _write_head(self):
-        wanted, info = self.order, self.board.info
-        self._record.write(
-            "open",
-            schema=SCHEMA,
-            session_id=self._record.id,
-            serial=info["serial"],
-            board=info["board"],
-            firmware={**info["firmware"], "micropython": info["micropython"], "wire": info["wire"]},
-            host=rheobase.__version__,
-            protocol=wanted.protocol_ids,
-            hash={p.protocol["id"]: library.protocol_hash(p.protocol) for p in wanted.parts},
-            channels={str(p.n): {"protocol": p.protocol["id"], "config": p.cfg} for p in wanted.parts},
-            protocols={p.protocol["id"]: p.protocol for p in wanted.parts},
-            load=wanted.load,
-            assumed=wanted.assumed,
-            modelled=self.board.emulated,
-        )
-        self._record.write(
-            "screening", answers=None, acknowledged=wanted.acknowledged, yes=wanted.yes, reason=wanted.reason
-        )
-
-    def _dev_us(self):
-        return self.last["dev_us"] if self.last else None
-
-    def _close_record(self):
-        self._record.write(
-            "close",
-            self._dev_us(),
-            stop_reason=self.stop_reason,
-            fault=self.result["fault"] if self.result else None,
-            duration_ms=self._duration_ms(),
-            channels=self._delivered(),
-        )
+    def _write_screening(self):
+        if not self._screened:
+            self._screened = True
+            self.journal.screening("before", **self.guide.screening(self))
 
     def _close_quietly(self):
         """Close the record if it lets us: the error that is being reported is the one that counts."""
+        if self.journal is None or self.journal.closed:
+            return
         with contextlib.suppress(Exception):
             self._drain()
         try:
-            self._close_record()
+            if not self.journal.opened:
+                self.journal.open(self.order)
+            self._write_screening()
+            self.journal.close(**outcome.closing(self))
         except RheoError as error:
             self.error = self.error or error
 
-    def _duration_ms(self):
-        if self.result:
-            return self.result["duration_ms"]
-        return self.order.duration_ms - self.last["t_left_ms"] if self.last and self._started else 0
-
-    def _delivered(self):
-        """{"1": {pulses, truncated, charge_nc}}: the board's result, or the last telemetry of a lost one."""
-        if self.result:
-            return dict(sorted(self.result["channels"].items()))
-        rows = self.client.rows(self.last, self.order.channels) if self.last else {}
-        return {n: {"pulses": r["pulses"], "truncated": None, "charge_nc": r["charge_nc"]} for n, r in rows.items()}
-
-    def data(self, vcd=None):
-        """The contract's data of `run`. truncated is null where a lost board could not tell."""
-        info, delivered = self.board.info, self._delivered()
-        return {
-            "session_id": self._record.id,
-            "protocol": self.order.protocol_ids,
-            "board": info["board"],
-            "firmware": info["firmware"],
-            "stop_reason": self.stop_reason,
-            "duration_s": self._duration_ms() / 1000,
-            "pulses": {n: c["pulses"] for n, c in delivered.items()},
-            "truncated": {n: c["truncated"] for n, c in delivered.items()},
-            "charge_uc": {n: c["charge_nc"] / 1000 for n, c in delivered.items()},
-            "log": str(self._record.path),
-            "report": None,
-            "vcd": vcd,
-        }
+    def data(self):
+        """The contract's data of `run`."""
+        return outcome.data(self)

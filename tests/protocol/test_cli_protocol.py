@@ -127,10 +127,10 @@ def test_plot_writes_a_picture_or_says_why_not(rheo, tmp_path):
 
 
 def test_push_hands_the_protocol_over_and_says_that_output_is_off(rheo, monkeypatch):
-    from rheobase import session
+    from rheobase import push
 
     pushed = []
-    monkeypatch.setattr(session, "push", lambda asked, protocol: pushed.append((asked.port, protocol)) or "loaded")
+    monkeypatch.setattr(push, "push", lambda asked, protocol: pushed.append((asked.port, protocol)) or "loaded")
     code, out, _ = rheo("--json", "-p", "/dev/x", "protocol", "push", "ea_2hz")
     preset = library.load("ea_2hz")
     assert (code, pushed) == (0, [("/dev/x", preset)])

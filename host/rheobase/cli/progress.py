@@ -9,7 +9,7 @@ import time
 from rheocore.messages import LIVE
 from rheocore.units import fmt_resistance
 
-from rheobase.session import View
+from rheobase.guide import View
 
 SPARSE_S = 5.0
 REDRAW_S = 0.2
@@ -109,8 +109,11 @@ def legend(word):
 
 @contextlib.contextmanager
 def single_keys(wanted=True):
-    """The terminal's file descriptor with keys arriving one by one, unechoed; None if stdin is no terminal of ours."""
-    fd = _own_terminal() if wanted else None
+    """The terminal's file descriptor with keys arriving one by one, unechoed; None if stdin is no terminal of ours.
+
+    Nothing typed in the meantime is left for what reads next, and no call here waits for a terminal that hangs.
+    """
+    fd = own_terminal() if wanted else None
     if fd is None:
         yield None
         return
@@ -118,18 +121,22 @@ def single_keys(wanted=True):
 
     before = termios.tcgetattr(fd)
     mode = termios.tcgetattr(fd)
+    mode[0] &= ~termios.IXON  # Ctrl-S would stop the screen, and with it the host
     mode[3] &= ~(termios.ICANON | termios.ECHO)
-    mode[6][termios.VSUSP] = b"\0"  # Ctrl-Z would leave the board without its host
+    for unwanted in (termios.VSUSP, termios.VQUIT):  # they would leave the board without its host
+        mode[6][unwanted] = b"\0"
     mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
-    termios.tcsetattr(fd, termios.TCSADRAIN, mode)
+    termios.tcsetattr(fd, termios.TCSANOW, mode)
     try:
         yield fd
     finally:
         with contextlib.suppress(termios.error):
-            termios.tcsetattr(fd, termios.TCSADRAIN, before)
+            termios.tcflush(fd, termios.TCIFLUSH)
+            termios.tcsetattr(fd, termios.TCSANOW, before)
 
 
-def _own_terminal():
+def own_terminal():
+    """File descriptor of stdin if it is a terminal that we are in the foreground of, else None."""
     try:
         fd = sys.stdin.fileno()
         return fd if os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp() else None

@@ -235,9 +235,10 @@ def plot_command(app, ref, out):
 @pass_app
 def push_command(app, ref):
     """Send a protocol to the board and configure it; no output, amplitude 0."""
-    from rheobase import library, session
+    from rheobase import library
+    from rheobase.push import push
 
     found = library.load(ref)
-    state = session.push(app, found)
+    state = push(app, found)
     data = {"id": found["id"], "hash": library.protocol_hash(found), "state": state}
     app.answer(data, f"{found['id']} is on the board; its state is {state}. Output is off.")

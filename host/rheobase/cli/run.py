@@ -76,15 +76,16 @@ def _ask():
 
 
 def _play(app, board, wanted):
-    from rheobase import session
+    from rheobase import guide, keys, session
     from rheobase.cli.progress import Progress, legend, single_keys
 
     view = Progress(app, board)
-    with single_keys() as keys:
-        if keys is not None and view.line_mode:
+    with single_keys() as fd:
+        if fd is not None and view.line_mode:
             more = f" {legend(view.word)}" if len(wanted.parts) > 1 else ""
             app.note("Space, Esc, q or Ctrl-C stop at once." + more)
-        ran = session.Session(board, wanted, app.log_dir, view, keys)
+        watched = guide.Guide(keys.Keys(fd) if fd is not None else None)
+        ran = session.Session(board, wanted, app.log_dir, view, watched)
         try:
             return ran, ran.run()
         finally:

@@ -45,6 +45,7 @@ class Client:
         self.lost_telemetry = 0
         self.token = None  # of the session that this host owns
         self.watching = False  # keep telemetry coming although no session is ours
+        self.also = ()  # descriptors whose input ends a wait too: a stop must not wait for an answer
         self.heard_s = time.monotonic()  # when the last good line came
         self._buffer = b""
         self._replies = {}
@@ -108,8 +109,8 @@ class Client:
     def wait(self, timeout_s):
         """Wait for input, at most timeout_s, take it, keep the session alive. Returns True if any came."""
         self.keep_alive()
-        ready, _, _ = select.select([self.transport], [], [], max(0.0, min(timeout_s, KEEPALIVE_S)))
-        return self.receive() if ready else False
+        ready, _, _ = select.select([self.transport, *self.also], [], [], max(0.0, min(timeout_s, KEEPALIVE_S)))
+        return self.receive() if self.transport in ready else False
 
     def receive(self):
         """Take what has arrived without waiting. Returns True if anything came. Raises DeviceLost."""

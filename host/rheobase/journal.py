@@ -1,0 +1,84 @@
+"""What one session writes into its record: open, screening, events, telemetry, close. Decides nothing, shows nothing.
+
+Knows the shapes of the lines; record.py knows the file.
+"""
+
+from rheocore import messages
+
+import rheobase
+from rheobase import library
+from rheobase.record import SCHEMA, RecordWriter
+
+
+class Journal:
+    """The record of one session on `board` (link.greeting.Board). Creating it checks that it can be written.
+
+    person: free code or None. plan: {course, number, planned} or None. protocols: chosen so far (checked protocols);
+    an order, once there is one, says it better. last: the latest telemetry item.
+    """
+
+    def __init__(self, board, duration_ms, log_dir=None):
+        self.board = board
+        self.writer = RecordWriter.create(board.info["serial"], duration_ms, log_dir)
+        self.id = self.writer.id
+        self.path = self.writer.path
+        self.person = None
+        self.plan = None
+        self.protocols = []
+        self.last = None
+        self.opened = False
+        self.closed = False
+
+    @property
+    def dev_us(self):
+        """The latest device time that is known."""
+        return self.last["dev_us"] if self.last else None
+
+    def open(self, wanted):
+        """The first line. wanted: the order, or None where a session ends before there is one."""
+        self.opened = True
+        info = self.board.info
+        protocols = {p["id"]: p for p in (self.protocols if wanted is None else [x.protocol for x in wanted.parts])}
+        parts = wanted.parts if wanted else []
+        self.writer.write(
+            "open",
+            schema=SCHEMA,
+            session_id=self.id,
+            serial=info["serial"],
+            board=info["board"],
+            firmware={**info["firmware"], "micropython": info["micropython"], "wire": info["wire"]},
+            host=rheobase.__version__,
+            person=self.person,
+            plan=self.plan,
+            protocol=wanted.protocol_ids if wanted else "+".join(protocols) or None,
+            hash={name: library.protocol_hash(protocol) for name, protocol in protocols.items()},
+            channels={str(p.n): {"protocol": p.protocol["id"], "config": p.cfg} for p in parts},
+            protocols=protocols,
+            load=wanted.load if wanted else {},
+            assumed=wanted.assumed if wanted else [],
+            modelled=self.board.emulated,
+        )
+
+    def screening(self, phase, **fields):
+        """phase: "before" or "after"."""
+        self.writer.write("screening", self.dev_us, phase=phase, **fields)
+
+    def event(self, kind, dev_us=None, **fields):
+        """kind: the device's (state, fault, end), or the host's (needles_in, amplitude, ...)."""
+        self.writer.write("event", self.dev_us if dev_us is None else dev_us, event=kind, **fields)
+
+    def fault(self, name, sentence):
+        self.writer.write("fault", self.dev_us, fault=name, sentence=sentence)
+
+    def telemetry(self, item, numbers):
+        """item: of the client's queue. numbers: the configured channels, in order."""
+        self.last = item
+        self.writer.telemetry([item[name] for name in messages.TELEMETRY], numbers)
+
+    def close(self, **fields):
+        """The last line."""
+        self.closed = True
+        self.writer.write("close", self.dev_us, **fields)
+
+    def release(self):
+        self.writer.release()
