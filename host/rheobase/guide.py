@@ -38,8 +38,8 @@ class Guide:
         """From arming to the end of output; yields the keys to listen to."""
         yield self.keys
 
-    def key(self, session, name):
-        """A key that is no stop."""
+    def typed(self, session, names):
+        """Keys that came together and are no stop."""
 
     def after(self, session):
         """The steps after output. Returns the fields of the second screening line, or None. Raises nothing."""

@@ -8,7 +8,7 @@ import os
 import selectors
 import time
 
-from rheocore import faults, messages
+from rheocore import faults
 
 from rheobase import outcome
 from rheobase.control import ControlServer
@@ -134,9 +134,9 @@ class Session:
         self._keys = keys
         while not self._ended:
             self.turn(POLL_S, keys and keys.fd)
-            if not self._stop_wanted():
-                while self._typed and not self._ended:
-                    self.guide.key(self, self._typed.pop(0))
+            if not self._stop_wanted() and self._typed and not self._ended:
+                names, self._typed = self._typed, []
+                self.guide.typed(self, names)
             self._check_wanted_stop()
             if self._unproved:
                 raise self._unproved

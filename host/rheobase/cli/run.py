@@ -8,7 +8,7 @@ from rheocore import faults
 from rheocore.units import fmt_charge
 
 from rheobase.cli.app import output_file, pass_app
-from rheobase.errors import Refused, UsageError
+from rheobase.errors import UsageError
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _REASON_MAX = 200
@@ -17,7 +17,7 @@ _REASON_MAX = 200
 @click.command()
 @click.argument("protocol", required=False)
 @click.option("--channel", "channels", multiple=True, metavar="N", help="Channel; one for each --amplitude.")
-@click.option("--amplitude", "amplitudes", multiple=True, metavar="Q", help="Current, as 2mA; one for each --channel.")
+@click.option("--amplitude", "amplitudes", multiple=True, metavar="Q", help="As 2mA; without --yes only a ceiling.")
 @click.option("--on", "ons", multiple=True, metavar="N=P@Q", help="Protocol P at current Q on channel N.")
 @click.option("--duration", metavar="Q", help="Shorter session, as 10s or 5min.")
 @click.option("--needle", metavar="DxL", help="Diameter x inserted length [0.16x15mm: the worst case].")
@@ -30,28 +30,28 @@ _REASON_MAX = 200
 def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowledged, yes, reason, vcd):
     """Run a session and record it.
 
-    PROTOCOL is a preset's id or a TOML file. The session starts at zero, ramps up, and ends by itself; Ctrl-C,
-    Space, Esc or q stop it at once.
+    Asks its way from the condition through screening to the needles counted out; PROTOCOL is a preset's id or a TOML
+    file. Everything starts at zero and is raised live; an --amplitude is only a ceiling for that. Esc, Space, q,
+    Ctrl-C or closing the terminal stop at once. With --yes nothing is asked and the ramps climb to --amplitude.
     """
-    from rheobase import discovery, order
+    from rheobase import discovery
 
     _check_words(app, acknowledged, yes, reason)
-    wanted = order.make(
-        protocol, channels, amplitudes, ons, duration, needle, pad, acknowledged, yes=yes, reason=reason
-    )
     is_emu = discovery.configured_port(app.port) == discovery.EMU
     if vcd and not is_emu:
         raise UsageError("vcd_needs_emu", "--vcd writes the edges of an emulated board.", "Add --port emu.")
+    words = (protocol, channels, amplitudes, ons, duration, needle, pad, acknowledged)
+    if yes:
+        from rheobase import order
+
+        wanted = order.make(*words, yes=yes, reason=reason)
+    else:
+        from rheobase.therapist.request import Request
+
+        wanted = Request(*words)
     vcd = output_file(vcd, "--vcd")
     with discovery.connect(app.port, app.note, vcd=vcd) as board:
-        if yes and not board.emulated and not reason:
-            raise UsageError("reason_missing", "On a real board --yes needs --reason.", 'For example: --reason "bench"')
-        order.judge(wanted, board.info)
-        for line in order.describe(wanted, board.info, board.emulated):
-            app.note(line)
-        if not yes:
-            _ask()
-        ran, data = _play(app, board, wanted)
+        ran, data = _unasked(app, board, wanted) if yes else _guided(app, board, wanted)
     data["vcd"] = vcd
     app.answer(data, lambda: summary(data, board.emulated, ran.error is None))
     if ran.error:
@@ -70,15 +70,16 @@ def _check_words(app, acknowledged, yes, reason):
         raise UsageError("bad_reason", f"--reason: write 1 to {_REASON_MAX} characters.")
 
 
-def _ask():
-    if not click.confirm("Start?", default=False, err=True):
-        raise Refused("declined", "Not started: nothing came out.")
-
-
-def _play(app, board, wanted):
-    from rheobase import guide, keys, session
+def _unasked(app, board, wanted):
+    """A session with --yes."""
+    from rheobase import guide, keys, order, session
     from rheobase.cli.progress import Progress, legend, single_keys
 
+    if not board.emulated and not wanted.reason:
+        raise UsageError("reason_missing", "On a real board --yes needs --reason.", 'For example: --reason "bench"')
+    order.judge(wanted, board.info)
+    for line in order.describe(wanted, board.info, board.emulated):
+        app.note(line)
     view = Progress(app, board)
     with single_keys() as fd:
         if fd is not None and view.line_mode:
@@ -90,6 +91,16 @@ def _play(app, board, wanted):
             return ran, ran.run()
         finally:
             view.clear()
+
+
+def _guided(app, board, request):
+    """A session that asks its way."""
+    from rheobase import session
+    from rheobase.therapist.visit import Visit
+
+    visit = Visit(request, app.log_dir, sys.stdin.fileno())
+    ran = session.Session(board, None, app.log_dir, None, visit)
+    return ran, ran.run()
 
 
 def summary(data, emulated, in_order):

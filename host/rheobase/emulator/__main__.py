@@ -31,7 +31,7 @@ def _arguments(argv):
 
 def _serve(arguments):
     require()
-    from rheobase.emulator import faults
+    from rheobase.emulator import faults, switch
     from rheobase.emulator.board import EmulatedBoard
     from rheobase.emulator.pty_server import PtyServer
 
@@ -61,6 +61,7 @@ def _serve(arguments):
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
+    switch.obey(board, server.todo.append)
     entry = register.Entry(pty=server.pty, board=description["name"], serial=board.serial, pid=os.getpid())
     path = register.add(entry)
     try:

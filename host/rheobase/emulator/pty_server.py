@@ -35,6 +35,7 @@ class PtyServer:
         self._out = bytearray()
         self._open = False
         self.stopping = False
+        self.todo = []  # to be called between two slices: what a signal asked for
         board.set_port_open(False)
         board.stop_reading(True)
         board.on_bytes = self._from_device
@@ -61,6 +62,8 @@ class PtyServer:
             now = board.now_ns
             wait_s = self._throttle.wait_s(time.monotonic_ns(), now, STEP_NS)
             self._look(min(wait_s, WAIT_MAX_S))
+            while self.todo:
+                self.todo.pop(0)()
             allowed = self._throttle.allowed_ns(time.monotonic_ns(), now)
             if allowed > now:
                 self._run(min(allowed, now + SLICE_NS))

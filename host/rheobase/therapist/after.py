@@ -1,0 +1,122 @@
+"""The steps after output, however it ended: zero, leads, dwell, needles out, sharps, skin, pain, response, aftercare.
+
+Never raises for a person's answer; a terminal that goes in the middle leaves what is not known as not known.
+"""
+
+from rheocore import faults
+
+from rheobase.errors import EXIT_FAULT, DeviceLost
+from rheobase.therapist import screening
+from rheobase.therapist.console import Left, Lost
+
+FIELDS = ("output_zero", "leads_off", "dwell_ms", "needles_out", "needles_in", "mismatch", "sharps", "skin",
+          "skin_note", "pain", "twitch", "response", "adverse", "aftercare_told")  # fmt: skip
+
+
+def ask(visit):
+    """Fields of the second screening line; None is "not known"."""
+    found = unknown(visit)
+    visit.console.patient = True
+    try:
+        _why(visit)
+        _leads(visit, found)
+        if visit.needles:
+            _needles(visit, found)
+        _person(visit, found)
+    except (Left, Lost) as end:
+        how = "the terminal was closed" if isinstance(end, Lost) else "the operator left"
+        visit.session.note("note", text=f"The steps after the session were not finished: {how}.")
+        if visit.needles and found["needles_out"] is None:
+            found["dwell_ms"] = None
+            visit.console.alarm("The needles were NOT counted out. The record says that nobody knows.")
+    return found
+
+
+def unknown(visit):
+    """The fields before anybody has answered."""
+    return {**dict.fromkeys(FIELDS), "needles_in": visit.needles["in"] if visit.needles else 0}
+
+
+def _why(visit):
+    """How the output ended, in plain words, and what to do about it."""
+    console, session = visit.console, visit.session
+    error, reason = session.error, session.stop_reason
+    if isinstance(error, DeviceLost):
+        console.alarm(error.message, error.hint or "")
+    elif error is not None and (error.exit_code == EXIT_FAULT or reason in faults.FAULTS):
+        console.alarm(f"Stopped. {error.message}", error.hint or "")
+    elif not session.started:
+        console.say("", error.message if error else "Not started.")
+    else:
+        console.title("Output is over")
+        console.say(faults.sentence(reason) if reason else "It has ended.")
+        if error is not None and error.code != reason:
+            console.say(error.message)
+
+
+def _leads(visit, found):
+    console = visit.console
+    found["output_zero"] = visit.session.output_off()
+    if found["output_zero"]:
+        console.say("Output zero: the board confirms that every leg is low.")
+    else:
+        console.say("The board does not confirm it: open the interlock and switch the output stage off.")
+        while not console.yes("Is it off"):
+            console.say("  Do not touch the leads before it is.")
+        visit.session.note("note", text="Output zero on the operator's word: the board did not confirm it.")
+    console.say("Take the leads off now, before any needle or pad.")
+    while not console.yes(screening.ask("leads_off")):
+        console.say("  They come off first.")
+    found["leads_off"] = True
+
+
+def _needles(visit, found):
+    console = visit.console
+    if visit.dwell_ms:
+        _dwell(visit)
+    console.title("Needles out")
+    console.say("Take the needles out, and count them.")
+    count, wanted = -1, visit.needles["in"]
+    for again in ("", " Count again"):
+        count = console.number(f"{screening.ask('needles_out')}{again and ' (counted again)'}", 0, 99)
+        if count == wanted:
+            break
+        visit.session.note("note", text=f"Needles counted: {wanted} in, {count} out.")
+        console.alarm(f"NEEDLES DO NOT MATCH: {wanted} in, {count} out.", "A needle may still be in the person. Look.")
+    found["needles_out"] = count
+    found["mismatch"] = count != wanted
+    found["dwell_ms"] = visit.needles_are_out()
+    if found["mismatch"]:
+        visit.session.note("note", text="Mismatch: " + console.text("What was done about it"))
+    found["sharps"] = console.yes(screening.ask("sharps"))
+
+
+def _dwell(visit):
+    """Waits for the time that was decided, or for the operator's early end with a reason."""
+    console = visit.console
+    console.title("The needles stay")
+    if visit.stayed_ms() < visit.dwell_ms:
+        console.say("Enter ends it early, with a reason.")
+    if not console.hold(lambda: f"  {visit.dwell_words()}", lambda: visit.stayed_ms() >= visit.dwell_ms):
+        console.say("")
+        visit.override("dwell", "ended early: " + console.text("Reason"))
+        return
+    console.sound()
+    console.say(f"The time is over: {visit.dwell_words()}.")
+
+
+def _person(visit, found):
+    console = visit.console
+    console.title("The person")
+    found["skin"] = console.yes(screening.ask("skin_check"))
+    found["skin_note"] = console.text("Note on the skin (Enter for none)", 0) or None
+    if not found["skin"] and not found["skin_note"]:
+        found["skin_note"] = console.text("What is wrong with it")
+    found["pain"] = console.scale(screening.ask("pain_after"))
+    if "needle" in visit.electrodes:
+        found["twitch"] = console.yes(screening.ask("twitch"))
+    found["response"] = console.text(screening.ask("response"))
+    found["adverse"] = console.text(screening.ask("adverse"), 0) or None
+    console.title("Aftercare")
+    console.say(*[f"  {text}" for text in screening.aftercare(visit.electrodes)])
+    found["aftercare_told"] = console.yes(screening.ask("aftercare"))

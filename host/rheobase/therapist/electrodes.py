@@ -1,0 +1,165 @@
+"""Electrodes: sizes, pairs and channels, the ceiling of each, how long needles stay. Ends with a judged order."""
+
+from rheocore import limits
+from rheocore.units import fmt_duration
+
+from rheobase import order
+from rheobase.errors import Refused, UsageError
+from rheobase.link import words
+from rheobase.therapist import screening
+from rheobase.therapist.live import STEP_UA
+from rheobase.therapist.screen import milliamps
+
+DENSITY = "limit_current_density"
+
+
+def ask(visit):
+    """Makes visit.session.order, at zero; fills visit.caps and visit.dwell_ms."""
+    console, request = visit.console, visit.request
+    console.title("Electrodes and channels")
+    if not request.parts:
+        request.parts = {n: request.ref for n in _channels(visit)}
+    else:
+        _confirm_fewer(visit, len(request.parts))
+    needle, pad = request.needle, request.pad
+    if "needle" in visit.electrodes and needle is None:
+        needle = _size(visit, "needle", "needle", "diameter x inserted length")
+    if "skin" in visit.electrodes and pad is None:
+        pad = _size(visit, "skin", "pad", "area of one pad")
+    _make(visit, needle, pad)
+    if "needle" in visit.electrodes:
+        visit.dwell_ms = _dwell(visit)
+
+
+def _channels(visit):
+    """Channels of the board that get a pair, the first ones."""
+    console, board = visit.console, visit.session.board.info["channels"]
+    [protocol] = visit.protocols.values()
+    meant = protocol["pairs"]
+    most = len(board)
+    if meant > most:
+        console.say(f"{protocol['id']} is meant for {meant} pairs of electrodes; this board has {most} channels.")
+    default = min(meant, most)
+    count = console.number(f"Pairs that get current, 1 to {most}, Enter for {default}", 1, most, default)
+    _confirm_fewer(visit, count)
+    return board[:count]
+
+
+def _confirm_fewer(visit, count):
+    """A protocol for more pairs runs only after the operator has confirmed fewer."""
+    meant = max(protocol["pairs"] for protocol in visit.protocols.values())
+    if count >= meant:
+        return
+    visit.console.say(f"The protocol is meant for {meant} pairs: with {count}, the others stay without current.")
+    if not visit.console.yes(f"Go on with {count}"):
+        raise Refused("declined", "Not started: fewer pairs than the protocol is meant for.", None)
+    visit.override("fewer_pairs", f"{count} of {meant} pairs, confirmed by the operator")
+
+
+def _size(visit, electrode, option, what):
+    """A size from the list or typed; checked by the order that it makes."""
+    console, sizes = visit.console, screening.sizes(electrode)
+    console.say(f"Size of the {option}s ({what}):")
+    console.say("  " + "   ".join(f"{at}  {size}" for at, size in enumerate(sizes, 1)))
+    ref = next(r for r in visit.request.parts.values() if order_electrode(r) == electrode)
+
+    def check(text):
+        if text.isascii() and text.isdigit() and 1 <= int(text) <= len(sizes):
+            return sizes[int(text) - 1]
+        try:
+            order.make(ons=[f"1={ref}@0mA"], **{option: text})
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.hint or ''}".removeprefix(f"--{option}: ").strip()) from None
+        return text
+
+    return console.ask(f"A number, or the size as {sizes[-1]}", check)
+
+
+def order_electrode(ref):
+    """Electrode of the protocol that `ref` names."""
+    from rheobase import library
+
+    return library.load(ref)["electrode"]
+
+
+def _make(visit, needle, pad):
+    request, session = visit.request, visit.session
+    board = order.ratings(session.board.info)
+
+    def made(at_ceiling):
+        ons = [f"{n}={ref}@{(request.ceiling(n) if at_ceiling else None) or '0mA'}" for n, ref in request.parts.items()]
+        return order.make(None, (), (), ons, request.duration, needle, pad, visit.acknowledged)
+
+    wanted = made(at_ceiling=False)
+    order.judge(wanted, session.board.info)
+    if DENSITY not in visit.acknowledged and _dense(visit, wanted, board):
+        wanted = made(at_ceiling=False)
+    asked = made(at_ceiling=True)
+    order.judge(asked, session.board.info)  # a ceiling above a limit is told before anything begins
+    for part, ceiling in zip(wanted.parts, asked.parts, strict=True):
+        name, ua = limits.amplitude_max_ua(part.cfg, board)
+        visit.caps[part.n] = (ua, words.LIMITS.get("limit_" + name, name.replace("_", " ")))
+        if request.ceiling(part.n) is not None and ceiling.amplitude_ua < ua:
+            part.cfg["max_ua"] = ceiling.amplitude_ua  # the board keeps it too
+            visit.caps[part.n] = (ceiling.amplitude_ua, "your --amplitude")
+    session.order = wanted
+    _describe(visit, wanted)
+
+
+def _describe(visit, wanted):
+    """What each channel will play, those that play the same together."""
+    alike = {}
+    for part in wanted.parts:
+        alike.setdefault((part.protocol["id"], *about(visit, part)), []).append(str(part.n))
+    visit.console.say("")
+    for (name, train, bounds), numbers in alike.items():
+        many = "s" if len(numbers) > 1 else ""
+        visit.console.say(f"Channel{many} {', '.join(numbers)}: {name}, {train};", f"  {bounds}.")
+    visit.console.say(f"The current runs {fmt_duration(wanted.duration_ms)}.")
+
+
+def _dense(visit, wanted, board):
+    """The acknowledgement above 2 mA/cm2, where an electrode is so small that it binds. True if it was given."""
+    bound = [(part, limits.amplitude_max_ua(part.cfg, board)) for part in wanted.parts]
+    bound = [(part, ua) for part, (name, ua) in bound if "limit_" + name == DENSITY]
+    if not bound:
+        return False
+    console = visit.console
+    for part, ua in bound:
+        console.say(f"Channel {part.n}: above {milliamps(ua)} this electrode carries more than 2 mA/cm² RMS [V].")
+    if not console.yes("Acknowledge that, and allow more"):
+        console.say("  Then that is the highest.")
+        return False
+    visit.acknowledged.append(DENSITY)
+    visit.dense_above_ua = min(ua for _, ua in bound)
+    return True
+
+
+def _dwell(visit):
+    """How long the needles stay, in ms."""
+    console = visit.console
+    known = screening.dwell_ms(visit.answers.get("condition"))
+    default = None
+    if known:
+        shortest, longest, tag = known
+        span = fmt_duration(shortest) if shortest == longest else f"{shortest // 60_000} to {fmt_duration(longest)}"
+        console.say(f"Practice pages let the needles stay {span} there [{tag}].")
+        default = fmt_duration(shortest).replace(" ", "")
+    else:
+        console.say("Practice pages let needles stay 10 min at the hip, 20 to 30 min at neck and back [PC].")
+    enter = f", Enter for {default}" if default else ""
+
+    def check(text):
+        ms = order.quantity(text, "duration", "Time")
+        if not 0 < ms <= 7_200_000:
+            raise ValueError("More than 0 and at most 2 h, please.")
+        return ms
+
+    return console.ask(f"The needles stay for (as 20min{enter})", check, default)
+
+
+def about(visit, part):
+    """(a channel's train, its step and ceiling), in a few words each."""
+    cap_ua, whose = visit.caps[part.n]
+    step = milliamps(STEP_UA[part.cfg["electrode"]])
+    return order.train_words(part.cfg), f"steps of {step}, at most {milliamps(cap_ua)} ({whose})"

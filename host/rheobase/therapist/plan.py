@@ -1,0 +1,120 @@
+"""The plan of sessions of one free code: how many, which is next, what the last one left. Reads records only.
+
+What is found here is a reminder for people; nothing of it ever becomes a start value.
+"""
+
+import json
+import re
+
+from rheobase import record
+from rheobase.errors import UsageError
+
+CODE_MAX = 12
+COURSES = {  # course: (fewest, most planned sessions, what it is); clinical-facts, practice pages [PC]
+    "acute": (1, 3, "acute: 1 to 3 sessions [PC]"),
+    "chronic": (4, 6, "chronic: 4 to 6 sessions or more [PC]"),
+    "maintenance": (None, None, "maintenance: ongoing [PC]"),
+}
+_CODE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def check_code(text):
+    """The free code in `text`. Raises UsageError for what could be a name: a space, more than 12 characters."""
+    code = text.strip()
+    hint = "Use a code that only you can look up, such as A-017; no name, no initials, no date of birth."
+    if " " in code or len(code) > CODE_MAX:
+        raise UsageError("bad_code", f"A code has no space and at most {CODE_MAX} characters: names stay out.", hint)
+    if not _CODE.fullmatch(code):
+        raise UsageError("bad_code", "A code is made of letters, digits, - and _.", hint)
+    return code
+
+
+def past(code, log_dir=None):
+    """[session] of a code, oldest first, those that never started left out.
+
+    A session: {id, started_utc, protocol, plan, condition, channels: {"1": {site, ua, felt}}, pain: (before, after),
+    response, adverse, stop_reason}. ua: "comfortable" as marked, else the highest that was set.
+    """
+    found = []
+    folder = record.sessions_dir(log_dir)
+    for path in sorted(folder.glob("*/" + record.FILE)) if folder.is_dir() else ():
+        try:
+            with path.open("rb") as lines:
+                opened = _line(lines.readline())
+                if not opened or opened.get("person") != code:
+                    continue
+                rest = [_line(line) for line in lines if b'"kind":"telemetry"' not in line]
+        except OSError:
+            continue
+        session = _told(path.parent.name, opened, [line for line in rest if line])
+        if session:
+            found.append(session)
+    return found
+
+
+def _line(raw):
+    """A line of a record, or None for one that is torn."""
+    try:
+        line = json.loads(raw)
+        return line if isinstance(line, dict) else None
+    except ValueError:
+        return None
+
+
+def _told(name, opened, lines):
+    """The session that a record's lines tell of, or None if nothing came out in it."""
+    closed = next((line for line in lines if line.get("kind") == "close"), {})
+    if not any(line.get("event") == "state" and line.get("detail") == "ramp_up" for line in lines):
+        return None
+    before = next((x for x in lines if x.get("kind") == "screening" and x.get("phase") != "after"), {})
+    after = next((x for x in lines if x.get("kind") == "screening" and x.get("phase") == "after"), {})
+    answers = before.get("answers") or {}
+    channels = {str(n): {"site": None, "ua": 0, "felt": None} for n in opened.get("channels") or {}}
+    for pair in answers.get("pairs") or ():
+        channels.setdefault(str(pair["channel"]), {"ua": 0, "felt": None})["site"] = pair.get("site")
+    for line in lines:
+        channel = channels.get(str(line.get("channel")))
+        if channel is None or not isinstance(line.get("ua"), int):
+            continue
+        if line.get("event") == "titration" and line.get("level") == "comfortable":
+            channel["ua"], channel["felt"] = line["ua"], "comfortable"
+        elif line.get("event") == "amplitude" and channel["felt"] is None:
+            channel["ua"] = max(channel["ua"], line["ua"])
+    return {
+        "id": name,
+        "started_utc": opened.get("host_utc"),
+        "protocol": opened.get("protocol"),
+        "plan": opened.get("plan"),
+        "condition": answers.get("condition"),
+        "channels": channels,
+        "pain": (answers.get("pain"), after.get("pain")),
+        "response": after.get("response"),
+        "adverse": after.get("adverse"),
+        "stop_reason": closed.get("stop_reason"),
+    }
+
+
+def reminder(session):
+    """Lines about a session for whoever does the next one."""
+    lines = [f"Last time ({(session['started_utc'] or '?')[:10]}): {session['protocol']}."]
+    for n, channel in session["channels"].items():
+        felt = f", {channel['felt']}" if channel["felt"] else " at most"
+        site = f" ({channel['site']})" if channel["site"] else ""
+        lines.append(f"  channel {n}{site}: {channel['ua'] / 1000:.1f} mA{felt}")
+    before, after = session["pain"]
+    if before is not None or after is not None:
+        lines.append(f"  pain {'?' if before is None else before} before, {'?' if after is None else after} after")
+    for name in ("response", "adverse"):
+        if session[name]:
+            lines.append(f"  {name}: {session[name]}")
+    if session["stop_reason"] not in (None, "time_over"):
+        lines.append(f"  it ended by {session['stop_reason']}")
+    return [*lines, "  A reminder, no start value: every session starts at 0 mA."]
+
+
+def words(course, number, planned):
+    """ "session 3 of 6, chronic" and, beyond the plan, a remark."""
+    if planned is None:
+        return f"session {number}, {course}"
+    text = f"session {number} of {planned}, {course}"
+    return text + (": beyond the plan; review it" if number > planned else "")

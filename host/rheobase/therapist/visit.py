@@ -1,0 +1,168 @@
+"""One visit of a person, from the first question to the closed record: the Guide of `rheo run` without --yes.
+
+Keeps what is known so far; the steps are in choose, assess, electrodes, before, live and after. While output is on
+nothing is asked.
+"""
+
+import contextlib
+import time
+
+from rheobase.cli.progress import clock, single_keys
+from rheobase.errors import EXIT_INTERRUPT, RheoError
+from rheobase.guide import Guide
+from rheobase.keys import Keys
+from rheobase.therapist import after, assess, before, choose, electrodes, live, screen
+from rheobase.therapist.console import Console, Left, Lost
+
+
+class Visit(Guide):
+    """request: request.Request. log_dir: of the records. fd: the terminal's file descriptor.
+
+    answers: of the screening line. person, plan: free code and session plan. protocols: {id: protocol} chosen.
+    needles: {in, unstimulated} once counted, else None. dwell_ms: how long they are to stay, or None.
+    caps: {channel: (highest uA, whose limit)}.
+    """
+
+    def __init__(self, request, log_dir, fd):
+        super().__init__()
+        self.request = request
+        self.log_dir = log_dir
+        self.fd = fd
+        self.session = None
+        self.console = None
+        self.answers = {}
+        self.overrides = []
+        self.acknowledged = list(request.acknowledged)
+        self.person = None
+        self.plan_of_sessions = None
+        self.protocols = {}
+        self.needles = None
+        self.dwell_ms = None
+        self.caps = {}
+        self.dense_above_ua = None
+        self._needles_in_s = None
+        self._live = None
+
+    @property
+    def electrodes(self):
+        """Kinds of electrodes that are used: "needle", "skin"."""
+        return sorted({protocol["electrode"] for protocol in self.protocols.values()})
+
+    # -- steps, in the order that the session calls them ---------------------------------------------------------
+
+    def plan(self, session):
+        self.session = session
+        self.console = Console(session, self.fd)
+        with self._may_leave():
+            choose.welcome(self)
+            choose.person(self)
+            choose.protocol(self)
+            session.begin_record(round(max(p["session"]["duration_s"] for p in self.protocols.values()) * 1000))
+            session.journal.person, session.journal.plan = self.person, self.plan_of_sessions
+            session.journal.protocols = list(self.protocols.values())
+            assess.ask(self)
+            electrodes.ask(self)
+
+    def before(self, session):
+        with self._may_leave():
+            before.ask(self)
+
+    def screening(self, session):
+        return {"answers": self.answers, "acknowledged": self.acknowledged, "yes": False, "reason": None}
+
+    @contextlib.contextmanager
+    def live(self, session):
+        with single_keys() as fd:
+            if fd is None:
+                raise RheoError("no_terminal", "The terminal is not ours alone: no key would stop the output.", None)
+            painter = None if self.console.plain else screen.Painter(fd)
+            try:
+                self._live = live.Live(
+                    session,
+                    self._model(),
+                    self.caps,
+                    painter,
+                    self.console.say,
+                    painter.bell if painter else self.console.sound,
+                )
+                if painter is None:
+                    self.console.say(*live.PLAIN_KEYS)
+                session.view = self._live
+                yield _WatchedKeys(fd, self._live)
+            finally:
+                if painter is not None:
+                    painter.close()
+
+    def typed(self, session, names):
+        self._live.typed(names)
+
+    def after(self, session):
+        if not session.started and self.needles is None:
+            return None  # no needle, no current: nothing to undo
+        if self._live is not None and self._live.hung:
+            session.note("note", text="The terminal hung: nobody was asked what comes after a session.")
+            return after.unknown(self)
+        return after.ask(self)
+
+    # -- what the steps share ------------------------------------------------------------------------------------
+
+    def override(self, what, reason):
+        """Something that the operator decided against the rule; into the record, as soon as it is open."""
+        self.overrides.append({"what": what, "reason": reason})
+        if self.session.journal is not None and self.session.journal.opened:
+            self.session.note("override", what=what, reason=reason)
+
+    def needles_are_in(self, count, unstimulated):
+        """The dwell timer starts."""
+        self._needles_in_s = time.monotonic()
+        self.needles = {"in": count, "unstimulated": unstimulated}
+        self.answers["needles"] = self.needles
+        self.session.note("needles_in", dwell_planned_ms=self.dwell_ms, **self.needles)
+        self.console.prefix = lambda: f"[{self.dwell_words()}] "
+
+    def needles_are_out(self):
+        """The dwell timer stops. Returns how long they were in, in ms."""
+        stayed_ms = self.stayed_ms()
+        self._needles_in_s = None
+        self.console.prefix = lambda: ""
+        return stayed_ms
+
+    def stayed_ms(self):
+        """How long the needles have been in, in ms; None if none is."""
+        return None if self._needles_in_s is None else round((time.monotonic() - self._needles_in_s) * 1000)
+
+    def dwell_words(self):
+        """ "needles in 4:12 of 20:00", "" without needles."""
+        stayed_ms = self.stayed_ms()
+        if stayed_ms is None:
+            return ""
+        planned = f" of {clock(self.dwell_ms)}" if self.dwell_ms else ""
+        return f"needles in {stayed_ms // 60_000}:{stayed_ms // 1000 % 60:02d}{planned}"
+
+    def _model(self):
+        board, order = self.session.board, self.session.order
+        sites = {pair["channel"]: pair["site"] for pair in self.answers.get("pairs", ())}
+        rows = [screen.Row(part.n, sites.get(part.n), electrodes.about(self, part)) for part in order.parts]
+        return screen.Model(order.protocol_ids, board.measured_word, rows, self.dwell_words)
+
+    @contextlib.contextmanager
+    def _may_leave(self):
+        """Whoever leaves before the start has started nothing."""
+        try:
+            yield
+        except Left:
+            raise RheoError("left", "Ended before the start: nothing came out.", None, EXIT_INTERRUPT) from None
+        except Lost:
+            message = "The terminal was closed before the start: nothing came out."
+            raise RheoError("terminal_lost", message, None, EXIT_INTERRUPT) from None
+
+
+class _WatchedKeys(Keys):
+    """Keys of a terminal that counts as lost when it takes nothing any more."""
+
+    def __init__(self, fd, shown):
+        super().__init__(fd)
+        self._shown = shown
+
+    def read(self):
+        return None if self._shown.hung else super().read()
