@@ -80,6 +80,8 @@ class Session:
             except BaseException as error:  # KeyboardInterrupt too: no way out of here without a stop
                 self._abandon(error)
             self._wind_up()
+            if self.journal and self.error and self.error.hint is None:
+                self.error.hint = f"The record is {self.journal.path}."
         if self.error and not self.started and self.result is None:
             raise self.error
         return self.data()
@@ -97,7 +99,7 @@ class Session:
             self.begin_record(self.order.duration_ms)
         self.journal.open(self.order)
         self.guide.before(self)
-        self._write_screening()
+        self._write_head()
         with self.guide.live(self) as keys:
             try:
                 self._begin(keys)
@@ -205,6 +207,7 @@ class Session:
         self.interrupts.emergency_fd = None
         self.client.also = ()
         try:
+            self._write_head()
             fields = self.guide.after(self)
             if fields is not None:
                 self.journal.screening("after", **fields)
@@ -302,10 +305,12 @@ class Session:
     def _drain(self):
         """Take telemetry and events into the record and to whoever watches."""
         try:
-            while self.client.events:
-                self._take_event(self.client.events.popleft())
-            while self.client.telemetry:
-                self._take_telemetry(self.client.telemetry.popleft())
+            events, telemetry = self.client.events, self.client.telemetry
+            while events or telemetry:
+                if not telemetry or (events and _dev_us(events[0]) <= _dev_us(telemetry[0])):
+                    self._take_event(events.popleft())
+                else:
+                    self._take_telemetry(telemetry.popleft())
         except HostError as error:
             self._keep(error)
 
@@ -318,8 +323,8 @@ class Session:
             self._ended = True
 
     def _take_telemetry(self, item):
-        if not self._configured or len(item["channels"]) != len(self.order.channels):
-            return  # of another configuration
+        if not self._configured or self._winding_up or len(item["channels"]) != len(self.order.channels):
+            return  # of another configuration, or of nobody's
         self.journal.telemetry(item, self.order.channels)
         channels = self.client.rows(item, self.order.channels)
         self.control.publish({**item, "channels": channels, "modelled": self.board.emulated})
@@ -344,6 +349,7 @@ class Session:
         if self._wanted_stop:
             reason, self._wanted_stop = self._wanted_stop, None
             self.stop_reason = reason
+            self.client.also = ()
             halt(self.client, reason)
             self._ended = True
 
@@ -375,7 +381,12 @@ class Session:
 
     # -- record and answer -----------------------------------------------------------------------------------------
 
-    def _write_screening(self):
+    def _write_head(self):
+        """Open and screening, as far as they are known and not written yet."""
+        if self.journal is None:
+            return
+        if not self.journal.opened:
+            self.journal.open(self.order)
         if not self._screened:
             self._screened = True
             self.journal.screening("before", **self.guide.screening(self))
@@ -387,9 +398,7 @@ class Session:
         with contextlib.suppress(Exception):
             self._drain()
         try:
-            if not self.journal.opened:
-                self.journal.open(self.order)
-            self._write_screening()
+            self._write_head()
             self.journal.close(**outcome.closing(self))
         except RheoError as error:
             self.error = self.error or error
@@ -397,3 +406,8 @@ class Session:
     def data(self):
         """The contract's data of `run`."""
         return outcome.data(self)
+
+
+def _dev_us(item):
+    """When the board said it; 0 for what is no time."""
+    return item["dev_us"] if isinstance(item["dev_us"], int) else 0

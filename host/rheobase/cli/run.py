@@ -1,5 +1,7 @@
 """`rheo run`: words of the command line -> an order -> a session. Asks before anything comes out; prints its end."""
 
+import errno
+import os
 import re
 import sys
 
@@ -51,7 +53,10 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
         wanted = Request(*words)
     vcd = output_file(vcd, "--vcd")
     with discovery.connect(app.port, app.note, vcd=vcd) as board:
-        ran, data = _unasked(app, board, wanted) if yes else _guided(app, board, wanted)
+        try:
+            ran, data = _unasked(app, board, wanted) if yes else _guided(app, board, wanted)
+        finally:
+            _forget_lost_terminal()
     data["vcd"] = vcd
     app.answer(data, lambda: summary(data, board.emulated, ran.error is None))
     if ran.error:
@@ -101,6 +106,18 @@ def _guided(app, board, request):
     visit = Visit(request, app.log_dir, sys.stdin.fileno())
     ran = session.Session(board, None, app.log_dir, None, visit)
     return ran, ran.run()
+
+
+def _forget_lost_terminal():
+    """What is still to be said goes nowhere where the terminal was closed: no reason for an error of its own."""
+    import termios
+
+    for fd in (1, 2):
+        try:
+            termios.tcgetattr(fd)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
 
 
 def summary(data, emulated, in_order):

@@ -108,10 +108,10 @@ def _dwell(visit):
 def _person(visit, found):
     console = visit.console
     console.title("The person")
-    found["skin"] = console.yes(screening.ask("skin_check"))
-    found["skin_note"] = console.text("Note on the skin (Enter for none)", 0) or None
-    if not found["skin"] and not found["skin_note"]:
-        found["skin_note"] = console.text("What is wrong with it")
+    fine = console.yes(screening.ask("skin_check"))
+    found["skin"] = "as it should be" if fine else "not as it should be"
+    question = "Note on the skin, Enter for none" if fine else "What is to be seen on the skin"
+    found["skin_note"] = console.text(question, 0 if fine else 1) or None
     found["pain"] = console.scale(screening.ask("pain_after"))
     if "needle" in visit.electrodes:
         found["twitch"] = console.yes(screening.ask("twitch"))

@@ -27,10 +27,7 @@ def must(visit, name, where=None):
     where = visit.answers if where is None else where
     where[name] = visit.console.yes(screening.ask(name))
     if not where[name]:
-        raise Refused("screening", "Not started: without this the session does not begin.", _KEPT)
-
-
-_KEPT = "The answers are in the record."
+        raise Refused("screening", "Not started: without this the session does not begin.")
 
 
 def _stops(visit):
@@ -45,7 +42,7 @@ def _stops(visit):
             visit.override(item["id"], stops[item["id"]])
     standing = [item["ask"] for item in found if stops[item["id"]] is True]
     if standing:
-        raise Refused("screening", "Not started: " + "; ".join(standing) + ".", _KEPT)
+        raise Refused("screening", "Not started: " + "; ".join(standing) + ".")
 
 
 def _overridden(console, item):
@@ -70,7 +67,7 @@ def _cautions(visit):
         reason = console.text("Reason", REASON_LEAST)
         cautions[item["id"]] = reason
         if reason.lower() == "stop":
-            raise Refused("screening", f"Not started: {item['ask']}.", _KEPT)
+            raise Refused("screening", f"Not started: {item['ask']}.")
 
 
 def _checklist(console, items):

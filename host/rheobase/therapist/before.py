@@ -110,7 +110,7 @@ def _start(visit):
     console.say("Connect the leads. Every channel starts at 0 mA; you raise it, one small step a press.")
     if console.ask("Enter starts at 0 mA; `no` ends here", _start_or_no):
         return
-    raise Refused("declined", "Not started: nothing came out.", "The record is kept.")
+    raise Refused("declined", "Not started: nothing came out.")
 
 
 def _start_or_no(text):

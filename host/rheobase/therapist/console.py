@@ -155,6 +155,9 @@ class Console:
                         shown_s = time.monotonic()
                         self._write(f"\x1b7\r{self.prefix()}\x1b8")  # where the cursor stands is kept
                 return text
+            except (Lost, RheoError):
+                self.say()
+                raise
             except Left:
                 self.say()
                 if warned:

@@ -3,7 +3,7 @@
 from rheocore import limits
 from rheocore.units import fmt_duration
 
-from rheobase import order
+from rheobase import library, order
 from rheobase.errors import Refused, UsageError
 from rheobase.link import words
 from rheobase.therapist import screening
@@ -52,7 +52,7 @@ def _confirm_fewer(visit, count):
         return
     visit.console.say(f"The protocol is meant for {meant} pairs: with {count}, the others stay without current.")
     if not visit.console.yes(f"Go on with {count}"):
-        raise Refused("declined", "Not started: fewer pairs than the protocol is meant for.", None)
+        raise Refused("declined", "Not started: fewer pairs than the protocol is meant for.")
     visit.override("fewer_pairs", f"{count} of {meant} pairs, confirmed by the operator")
 
 
@@ -61,7 +61,7 @@ def _size(visit, electrode, option, what):
     console, sizes = visit.console, screening.sizes(electrode)
     console.say(f"Size of the {option}s ({what}):")
     console.say("  " + "   ".join(f"{at}  {size}" for at, size in enumerate(sizes, 1)))
-    ref = next(r for r in visit.request.parts.values() if order_electrode(r) == electrode)
+    ref = next(r for r in visit.request.parts.values() if library.load(r)["electrode"] == electrode)
 
     def check(text):
         if text.isascii() and text.isdigit() and 1 <= int(text) <= len(sizes):
@@ -75,27 +75,19 @@ def _size(visit, electrode, option, what):
     return console.ask(f"A number, or the size as {sizes[-1]}", check)
 
 
-def order_electrode(ref):
-    """Electrode of the protocol that `ref` names."""
-    from rheobase import library
-
-    return library.load(ref)["electrode"]
-
-
 def _make(visit, needle, pad):
     request, session = visit.request, visit.session
     board = order.ratings(session.board.info)
 
-    def made(at_ceiling):
+    def made(at_ceiling=False, also=()):
         ons = [f"{n}={ref}@{(request.ceiling(n) if at_ceiling else None) or '0mA'}" for n, ref in request.parts.items()]
-        return order.make(None, (), (), ons, request.duration, needle, pad, visit.acknowledged)
+        return order.make(None, (), (), ons, request.duration, needle, pad, [*visit.acknowledged, *also])
 
-    wanted = made(at_ceiling=False)
-    order.judge(wanted, session.board.info)
-    if DENSITY not in visit.acknowledged and _dense(visit, wanted, board):
-        wanted = made(at_ceiling=False)
-    asked = made(at_ceiling=True)
+    asked = made(at_ceiling=True, also=[DENSITY])
     order.judge(asked, session.board.info)  # a ceiling above a limit is told before anything begins
+    wanted = made()
+    if DENSITY not in visit.acknowledged and _dense(visit, wanted, board):
+        wanted = made()
     for part, ceiling in zip(wanted.parts, asked.parts, strict=True):
         name, ua = limits.amplitude_max_ua(part.cfg, board)
         visit.caps[part.n] = (ua, words.LIMITS.get("limit_" + name, name.replace("_", " ")))

@@ -79,8 +79,8 @@ class Live(View):
     def _state(self, state):
         if state != self.model.state:
             self._paused_s = time.monotonic() if state == "paused" else None
-            if self.painter is None:
-                self.say(STATES.get(state, state))
+            if self.painter is None and state in STATES:
+                self.say(STATES[state])
         self.model.state = state
         if state not in LIVE:  # what was measured before the output ended is not there any more
             for row in self.model.rows:
@@ -134,10 +134,11 @@ class Live(View):
         n = self._chosen.n
         target_ua = self.session.targets[n]
         cap_ua, whose = self.caps[n]
-        if not self.gate.press(times):
-            self._tell(f"One press, one step: let go, wait {QUIET_S:g} s, press again.")
-        elif self.model.state not in LIVE:
+        counts = self.gate.press(times)
+        if self.model.state not in LIVE:
             self._tell("Nothing is raised while the output is paused: p resumes.")
+        elif not counts:
+            self._tell(f"One press, one step: let go, wait {QUIET_S:g} s, press again.")
         elif target_ua >= cap_ua:
             self._tell(f"Channel {n}: {milliamps(cap_ua)} is the highest allowed here ({whose}).")
         else:

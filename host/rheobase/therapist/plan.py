@@ -6,6 +6,8 @@ What is found here is a reminder for people; nothing of it ever becomes a start 
 import json
 import re
 
+from rheocore import faults
+
 from rheobase import record
 from rheobase.errors import UsageError
 
@@ -100,7 +102,8 @@ def reminder(session):
     for n, channel in session["channels"].items():
         felt = f", {channel['felt']}" if channel["felt"] else " at most"
         site = f" ({channel['site']})" if channel["site"] else ""
-        lines.append(f"  channel {n}{site}: {channel['ua'] / 1000:.1f} mA{felt}")
+        current = f"{channel['ua'] / 1000:g} mA{felt}" if channel["ua"] else "no current"
+        lines.append(f"  channel {n}{site}: {current}")
     before, after = session["pain"]
     if before is not None or after is not None:
         lines.append(f"  pain {'?' if before is None else before} before, {'?' if after is None else after} after")
@@ -108,7 +111,7 @@ def reminder(session):
         if session[name]:
             lines.append(f"  {name}: {session[name]}")
     if session["stop_reason"] not in (None, "time_over"):
-        lines.append(f"  it ended by {session['stop_reason']}")
+        lines.append(f"  {faults.sentence(session['stop_reason'])}")
     return [*lines, "  A reminder, no start value: every session starts at 0 mA."]
 
 

@@ -83,11 +83,12 @@ def lines(model):
         _both(f"Rheobase  {model.title}", "emulated board: modelled" if model.word == "modelled" else ""),
         _both(STATES.get(model.state, model.state), f"{time_left}   {model.dwell()}".rstrip()),
         RULE,
-        f"  Ch  {'Set mA':>7}  {'Now mA':>7}  {now + ' mA':>11}  {'Impedance':>10}  {'Pulses':>7}  Felt",
+        f"  Ch  {'Set mA':>7}  {'Now mA':>7}  {now + ' mA':>11}  {'Impedance':>10}  {'Pulses':>7}",
     ]
     for at, row in enumerate(model.rows):
         shown.append(_row(row, at == model.selected))
-        shown.append(f"      {row.site or ''}")
+        felt = ", ".join(f"{level} {figure(ua)}" for level, ua in row.marks.items())
+        shown.append(f"      {(row.site or '')[:34]:<34}  {felt}")
     chosen = model.rows[model.selected]
     paused = "" if model.pause_left_ms is None else f"   the session ends by itself in {clock(model.pause_left_ms)}"
     shown += [RULE, f"  Channel {chosen.n}: {chosen.about[0]}", f"  {chosen.about[1]}", ""]
@@ -111,10 +112,9 @@ def _both(left, right):
 
 def _row(row, selected):
     ohms = "-" if row.ohms is None else fmt_resistance(row.ohms)
-    felt = ", ".join(f"{level} {figure(ua)}" for level, ua in row.marks.items())
     return (
         f"{'>' if selected else ' '} {row.n:>2}  {figure(row.target_ua):>7}  {figure(row.set_ua):>7}  "
-        f"{figure(row.meas_ua):>11}  {ohms:>10}  {row.pulses:>7}  {felt}"
+        f"{figure(row.meas_ua):>11}  {ohms:>10}  {row.pulses:>7}"
     )
 
 
@@ -161,9 +161,10 @@ class Painter:
 
     def _terminal_size(self):
         try:
-            return tuple(os.get_terminal_size(self.fd))
+            columns, rows = os.get_terminal_size(self.fd)
         except OSError:
-            return WIDTH, HEIGHT
+            columns = rows = 0
+        return columns or WIDTH, rows or HEIGHT  # a serial console knows no size
 
     def _send(self, data):
         """True once all that was ever sent has been taken."""

@@ -9,7 +9,7 @@ import time
 
 from rheobase.cli.progress import clock, single_keys
 from rheobase.errors import EXIT_INTERRUPT, RheoError
-from rheobase.guide import Guide
+from rheobase.guide import Guide, View
 from rheobase.keys import Keys
 from rheobase.therapist import after, assess, before, choose, electrodes, live, screen
 from rheobase.therapist.console import Console, Left, Lost
@@ -90,6 +90,7 @@ class Visit(Guide):
                 session.view = self._live
                 yield _WatchedKeys(fd, self._live)
             finally:
+                session.view = View()
                 if painter is not None:
                     painter.close()
 

@@ -1,0 +1,342 @@
+"""Every turn that `rheo run` can take, at a pty, against a fake board at another: what is asked, refused, recorded.
+
+The board's interlock is in the test's hand, as on a real board. About 25 s of wall.
+"""
+
+import time
+
+import pytest
+from host.calling import call, records
+from therapist.test_sessions import events
+
+
+@pytest.fixture
+def person(sit_down, board):
+    """person(*words) -> Person who runs against the fake board."""
+
+    def begin(*words, **options):
+        seated = sit_down(*words, "-p", board.port, **options)
+        seated.board = board
+        return seated
+
+    return begin
+
+
+def up_to_start(person, **own):
+    """Everything before the last Enter; the interlock is opened and closed when the screen says so."""
+    person.go("stop shown", **own)
+    person.type("yes\r")
+    person.expect("Open the interlock now.")
+    person.board.output.closed = False
+    person.expect("interlock open")
+    person.expect("Close the interlock now.")
+    person.board.output.closed = True
+    return person.go("Enter starts")
+
+
+def started(person, **own):
+    up_to_start(person, **own)
+    assert person.board.seen.count("arm") == len(records()) - 1  # nothing is armed while anything is asked
+    person.type("\r")
+    person.shows("STOP AT ONCE")
+    return person
+
+
+def steps(record):
+    return [(e["channel"], e["ua"]) for e in events(record, "amplitude")]
+
+
+# -- before the start ------------------------------------------------------------------------------------------
+
+
+def test_a_screening_stop_starts_nothing_sends_nothing_and_is_recorded(person, board):
+    one = person("needles")
+    one.go("Numbers of all")
+    one.type("1 9\r")
+    assert one.end() == 5
+    assert "Pacemaker" in one.text and "fear of needles" in one.text
+    assert not {"configure", "arm", "start", "stop", "amplitude"} & set(board.seen)
+    [record] = records()
+    assert [line["kind"] for line in record.lines] == ["open", "screening", "close"]
+    stops = record.first("screening")["answers"]["stops"]
+    assert [name for name, value in stops.items() if value] == ["implant", "needle_phobia"]
+    close = record.first("close")
+    assert close["stop_reason"] is None and close["not_started"]["code"] == "screening" and close["channels"] == {}
+
+
+@pytest.mark.parametrize(
+    "answers, code",
+    [
+        ({"history reviewed": "no"}, "screening"),
+        ({"consent given": "no"}, "screening"),
+        ({"Numbers of all": ["4"], "cross the trunk": "yes"}, "screening"),
+        ({"Numbers of all": ["none", "2"], "Reason": "stop"}, "screening"),
+        ({"Pairs that get": "3", "Go on with": "no"}, "declined"),
+    ],
+    ids=["history", "consent", "pregnancy over the trunk", "caution", "fewer pairs"],
+)
+def test_what_is_missing_ends_it_before_anything_is_sent(person, board, answers, code):
+    one = person("needles4")
+    try:
+        one.go("sterile", **answers)
+        pytest.fail("it went on")
+    except AssertionError as ended:
+        assert "it ended" in str(ended) or "Not started" in one.text, one.text
+    assert one.end() == 5 and "configure" not in board.seen
+    assert records()[0].first("close")["not_started"]["code"] == code
+
+
+def test_a_clinician_overrides_pregnancy_with_a_reason_that_is_recorded(person, board):
+    one = person("needles", "--channel", "1")
+    up_to_start(one, **{"Numbers of all": ["4", "none"], "cross the trunk": "no", "Override it": "yes",
+                        "Reason": ["", "leg only, agreed"]})  # fmt: skip
+    one.type("no\r")
+    one.go("all leads off")
+    assert one.finish() == 5 and "start" not in board.seen
+    [record] = records()
+    assert record.first("screening")["answers"]["stops"]["pregnancy"] == "leg only, agreed"
+    [override] = events(record, "override")
+    assert (override["what"], override["reason"]) == ("pregnancy", "leg only, agreed")
+    assert record.first("close")["not_started"]["code"] == "declined"
+
+
+def test_a_preset_for_more_pairs_runs_after_fewer_are_confirmed_and_recorded(person, board):
+    one = person("needles4")
+    up_to_start(one, **{"needles are in": ["5", "8"], "does a pad carry": "no", "needles are out": "8"})
+    assert any("meant for 4 pairs of electrodes; this board has 3" in asked for asked in one.asked)
+    one.type("no\r")
+    assert one.finish(**{"needles are out": "8"}) == 5
+    [record] = records()
+    assert [e["what"] for e in events(record, "override")] == ["fewer_pairs"]
+    answers = record.first("screening")["answers"]
+    assert answers["needles"] == {"in": 8, "unstimulated": 2} and len(answers["pairs"]) == 3
+
+
+def test_ctrl_c_with_needles_in_still_counts_them_out(person, board):
+    one = person("needles")
+    one.go("lead B goes to")
+    one.type("\x03")
+    one.go("all leads off")
+    assert one.finish() == 130 and "arm" not in board.seen
+    [record] = records()
+    assert record.of("screening")[1]["needles_out"] == 2
+    assert record.first("close")["not_started"]["code"] == "left"
+
+
+def test_a_terminal_that_closes_during_screening_leaves_a_closed_record_that_says_so(person, board):
+    one = person("needles")
+    one.go("lead A goes to")
+    one.hang_up()
+    assert one.end() == 130 and "arm" not in board.seen
+    [record] = records()
+    assert record.state == "complete" and record.first("close")["not_started"]["code"] == "terminal_lost"
+    after = record.of("screening")[1]
+    assert after["needles_in"] == 2 and after["needles_out"] is None and after["mismatch"] is None
+
+
+def test_stop_and_status_of_another_terminal_reach_a_run_that_still_asks(person, board):
+    one = person("needles")
+    one.go("consent given")
+    assert call("status", "-p", board.port, "--json").json["data"]["state"] == "idle"
+    assert call("run", "needles", "--amplitude", "1mA", "--yes", "--reason", "x", "-p", board.port).code == 3
+    assert call("stop", "-p", board.port).code == 0
+    assert one.end() == 130 and "Stopped by command before the start" in one.text
+    assert records()[0].first("close")["not_started"]["code"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    "words, exit_code, says",
+    [
+        (("needles", "--amplitude", "2"), 2, "2 has no unit"),
+        (("needles", "--amplitude", "8mA", "--needle", "0.25x30mm"), 5, "highest that passes is 6.25 mA"),
+        (("needles", "--channel", "7", "--needle", "0.25x30mm"), 2, "no channel 7"),
+    ],
+)
+def test_words_that_cannot_be_used_are_a_sentence(person, board, words, exit_code, says):
+    one = person(*words)
+    try:
+        one.go("needles stay for")
+        pytest.fail("it went on")
+    except AssertionError:
+        assert says in " ".join(one.text.split())
+    assert one.end() == exit_code and "configure" not in board.seen
+
+
+# -- live ------------------------------------------------------------------------------------------------------
+
+
+def test_a_held_key_raises_once_and_lowering_may_repeat(person, board):
+    one = started(person("needles"))
+    one.raise_once("0.2 mA")
+    time.sleep(0.5)  # a keyboard's delay, then its repeat
+    for _ in range(15):
+        one.type("\x1b[A")
+        time.sleep(0.04)
+    one.shows("One press, one step")
+    time.sleep(0.8)
+    one.type("\x1b[A\x1b[A\x1b[A")  # read at once: a repeat too
+    one.shows("One press, one step")
+    time.sleep(0.8)
+    one.type("+")
+    one.shows("set to 0.4 mA")
+    for _ in range(3):
+        one.type("\x1b[B")
+        time.sleep(0.1)
+    one.shows("set to 0 mA")
+    one.type("s")
+    one.shows("Nothing is felt at zero")
+    one.type("q")
+    assert one.finish() == 130
+    assert steps(records()[0]) == [(1, 200), (1, 400), (1, 200), (1, 0)]
+
+
+def test_channels_are_chosen_and_raised_on_their_own_up_to_the_ceiling_of_the_command_line(person, board):
+    words = ("--on", "1=needles@300uA", "--on", "3=needles@2mA", "--needle", "0.25x30mm")
+    one = started(person(*words), **{"needles are in": "4"})
+    one.raise_once("0.2 mA")
+    time.sleep(0.8)
+    one.raise_once("0.3 mA")
+    time.sleep(0.8)
+    one.type("\x1b[A")
+    one.shows("0.3 mA is the highest allowed here (your --amplitude)")
+    one.type("3")
+    one.shows("Channel 3 is chosen")
+    time.sleep(0.8)
+    one.type("\x1bOA")
+    one.shows("Channel 3: set to 0.2 mA")
+    one.type("\x1b[D")
+    one.shows("Channel 1 is chosen")
+    one.type("\x1b")
+    assert one.finish(**{"needles are out": "4"}) == 130
+    [record] = records()
+    assert steps(record) == [(1, 200), (1, 300), (3, 200)]
+    assert record.opened["channels"]["1"]["config"]["max_ua"] == 300  # the board keeps it too
+    assert {c["config"]["amplitude_ua"] for c in record.opened["channels"].values()} == {0}
+
+
+def test_skin_electrodes_take_steps_of_1_ma_and_no_needle_is_asked_for(person, board):
+    one = started(person("tens_conventional"), **{"Condition (": "muscle pain"})
+    one.raise_once("1 mA")
+    one.type(" ")
+    assert one.finish() == 130
+    assert not [asked for asked in one.asked if "needles are" in asked or "sharps" in asked]
+    assert steps(records()[0]) == [(1, 1000)]
+    assert "needle_phobia" not in records()[0].first("screening")["answers"]["stops"]
+
+
+def test_esc_stops_although_the_board_does_not_answer_a_raise(person, board):
+    one = started(person("needles"))
+    board.deaf_to = {"amplitude"}
+    one.type("\x1b[A")
+    time.sleep(0.2)
+    one.type("\x1b")
+    one.go("all leads off")
+    assert board.session.stop_reason == "operator_key" and board.seen.count("stop") >= 1
+    assert one.finish() == 130
+
+
+def test_what_the_board_refuses_is_a_sentence_on_the_screen(person, board):
+    one = started(person("needles"))
+    board.session.channels[1].cap_ua = 100
+    one.type("\x1b[A")
+    one.shows("  Amplitude")
+    one.type("\x1b")
+    assert one.finish() == 130 and steps(records()[0]) == []
+
+
+def test_a_pulled_cable_is_said_plainly_and_the_needles_are_still_counted(person, board):
+    one = started(person("needles"))
+    board.unplug()
+    one.go("Is it off")
+    assert "The board was lost in the middle of the session" in " ".join(one.text.split())
+    assert one.finish(Is_it_off="yes") == 3
+    [record] = records()
+    assert record.first("close")["stop_reason"] == "host_lost" and record.of("screening")[1]["mismatch"] is False
+    assert record.of("screening")[1]["output_zero"] is False
+
+
+# -- after -----------------------------------------------------------------------------------------------------
+
+
+def test_a_needle_that_is_missing_is_loud_and_recorded(person, board):
+    one = started(person("needles"), **{"needles are in": "3"})
+    one.type("q")
+    one.go("What was done about it", **{"needles are out": "2"})
+    assert "NEEDLES DO NOT MATCH: 3 in, 2 out." in one.text and one.bells >= 6
+    assert one.finish(**{"What was done": "found under the towel"}) == 130
+    [record] = records()
+    after = record.of("screening")[1]
+    assert (after["needles_in"], after["needles_out"], after["mismatch"]) == (3, 2, True)
+    assert [e["text"] for e in events(record, "note")][-1] == "Mismatch: found under the towel"
+
+
+def test_needles_that_stay_are_waited_for_or_ended_early_with_a_reason(person, board):
+    one = started(person("needles"), **{"needles stay": "20min"})
+    one.type("q")
+    one.go("all leads off")
+    one.type("yes\r")
+    one.expect("Enter ends it early")
+    one.shows(" of 20:00")
+    one.type("\r")
+    assert one.finish(Reason="the person felt faint", adverse="felt faint, lay down") == 130
+    [record] = records()
+    assert events(record, "override")[0]["what"] == "dwell" and "faint" in events(record, "override")[0]["reason"]
+    assert record.of("screening")[1]["adverse"] == "felt faint, lay down"
+
+
+def test_a_terminal_that_closes_in_the_steps_after_closes_the_record_honestly(person, board):
+    one = started(person("needles"))
+    one.type("q")
+    one.go("needles are out")
+    one.hang_up()
+    assert one.end() == 130
+    [record] = records()
+    after = record.of("screening")[1]
+    assert record.state == "complete" and after["leads_off"] is True
+    assert after["needles_out"] is None and after["mismatch"] is None and after["pain"] is None
+
+
+def test_ctrl_c_in_the_steps_after_warns_first(person, board):
+    one = started(person("needles"))
+    one.type("q")
+    one.go("needles are out")
+    one.type("\x03")
+    one.expect("Ctrl-C once more leaves them")
+    one.question()
+    one.type("\x03")
+    assert one.end() == 130
+    assert records()[0].of("screening")[1]["needles_out"] is None
+
+
+def test_the_next_session_of_a_code_is_reminded_and_starts_at_zero(person, board):
+    for number in (1, 2):
+        one = person("needles")
+        if number == 2:
+            one.go("Course", **{"Code:": "B-2"})
+            assert "piriformis): 0.2 mA, comfortable" in one.text and "walks easier" in one.text
+            assert "no start value" in one.text
+        started(one, **{"Code:": "B-2", "Course": "1", "Sessions planned": ""})
+        assert "0.00" in one.text
+        one.raise_once("0.2 mA")
+        one.type("c")
+        one.shows("comfortable at")
+        one.type("q")
+        assert one.finish() == 130
+    assert [r.opened["plan"]["number"] for r in records()] == [1, 2]
+    assert records()[1].opened["channels"]["1"]["config"]["amplitude_ua"] == 0
+
+
+def test_a_dumb_terminal_gets_plain_lines_without_a_single_escape(person, board):
+    one = person("needles", env={"TERM": "dumb", "NO_COLOR": "1"})
+    up_to_start(one)
+    one.type("\r")
+    one.expect("Esc, Space, q or Ctrl-C stop at once")
+    one.expect("RUNNING")
+    one.type("+")
+    one.expect("Channel 1: set to 0.2 mA.")
+    one.type("?")
+    one.expect(" left | ch 1: set ")
+    one.type("q")
+    one.expect("Stopped by the operator's key.")
+    assert one.finish() == 130
+    assert b"\x1b" not in one.raw

@@ -1,0 +1,336 @@
+"""The parts of the therapist's path without a board: keys, gate, screen, screening data, plan, live decisions."""
+
+import json
+import os
+import re
+import tomllib
+
+import pytest
+from rheobase import library, record
+from rheobase.errors import Refused, UsageError
+from rheobase.keys import ESCAPE_S, QUIET_S, Keys, RaiseGate, decode, unfinished
+from rheobase.therapist import plan, screen, screening
+from rheobase.therapist.live import STEP_UA, Live
+
+# -- keys ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x1b", b" ", b"q", b"Q", b"\x03", b"\x04", b"\x1c", b"\x1b\x1b", b"\x1bx", b"\x1b["]
+)
+def test_every_stop_key_and_every_escape_that_is_no_cursor_key_stops(data):
+    assert "stop" in decode(data)
+
+
+@pytest.mark.parametrize(
+    "data, names",
+    [
+        (b"\x1b[A", ["up"]),
+        (b"\x1bOA", ["up"]),
+        (b"\x1b[1;5B", ["down"]),
+        (b"\x1b[C\x1b[D", ["right", "left"]),
+        (b"\x1b[15~\x1b[3~", []),  # F5, Delete
+        (b"+-\t2p", ["up", "down", "right", "2", "p"]),
+        (b"\x1b[A\x1b", ["up", "stop"]),
+    ],
+)
+def test_cursor_keys_are_never_taken_for_esc(data, names):
+    assert decode(data) == names
+
+
+def test_a_cursor_key_that_comes_in_pieces_is_put_together_and_esc_alone_waits_for_25_ms_at_most():
+    assert ESCAPE_S <= 0.025
+    assert all(map(unfinished, (b"\x1b", b"x\x1b[", b"\x1b[1;", b"\x1bO")))
+    assert not any(map(unfinished, (b"", b"q", b"\x1b[A", b"\x1b\x1bx")))
+    read, write = os.pipe()
+    keys = Keys(read)
+    pieces = [b"\x1b", b"[", b"A"]
+    keys._bytes = lambda timeout_s: pieces.pop(0) if pieces else b""
+    assert keys.read() == ["up"]
+    del keys._bytes
+    os.write(write, b"\x1b")
+    assert keys.read() == ["stop"]
+    assert keys.read() == []
+    os.close(write)
+    assert keys.read() is None  # the end of the terminal is no empty answer
+    os.close(read)
+
+
+def test_a_held_key_passes_the_gate_once_and_pressing_again_after_a_pause_passes():
+    gate = RaiseGate()
+    assert gate.press(1, 0.0)
+    times = [0.5 + 0.033 * n for n in range(60)]
+    assert not any(gate.press(1, t) for t in times)
+    assert gate.press(1, times[-1] + QUIET_S)
+    assert not gate.press(3, times[-1] + 10 * QUIET_S)  # several at once are a repeat that was read late
+
+
+# -- screen ----------------------------------------------------------------------------------------------------
+
+
+def model(count=3, **fields):
+    about = ("15 Hz and 30 Hz in turn, 250 µs a phase", "steps of 0.2 mA, at most 10 mA (the limit of this electrode)")
+    rows = [screen.Row(n, "left upper trapezius, near the shoulder bl", about) for n in range(1, count + 1)]
+    shown = screen.Model(
+        "pens_15_30hz+tens_modulated+ea_2_100hz", "modelled", rows, lambda: "needles in 12:31 of 30:00"
+    )
+    for name, value in fields.items():
+        setattr(shown, name, value)
+    return shown
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("state", ["armed", "ramp_up", "run", "paused", "ramp_down", "done", "fault"])
+def test_the_screen_fits_80_by_24_with_everything_in_it(count, state):
+    shown = model(count, state=state, t_left_ms=1_799_000, pause_left_ms=300_000 if state == "paused" else None)
+    shown.message = "Amplitude 0.2 mA is above the board's rating: the highest that passes is 0.1 mA. " * 2
+    for row in shown.rows:
+        row.target_ua = row.set_ua = row.meas_ua = 10_000
+        row.ohms, row.pulses, row.marks = 123_456, 720_000, {"sensory": 800, "comfortable": 10_000}
+    text = screen.lines(shown)
+    assert len(text) == 24 and max(map(len, text)) <= 79
+    whole = "\n".join(text)
+    for words in ("Esc, Space, q or Ctrl-C", "time left 29:59", "needles in 12:31 of 30:00", "comfortable 10.00"):
+        assert words in whole
+    assert whole.count("10.00") >= 3 * count and whole.count("720000") == count
+
+
+def test_the_output_is_said_in_words():
+    shown = model(1, state="run")
+    assert shown.output == "OUTPUT ZERO"
+    shown.rows[0].target_ua = 200
+    assert "at zero for the moment" in shown.output  # between two contractions
+    shown.rows[0].set_ua = 200
+    assert shown.output == "OUTPUT ON"
+    shown.rows[0].set_ua = 10_001
+    assert "MORE THAN 10 mA" in shown.output
+    shown.state = "fault"
+    assert shown.output == "OUTPUT ZERO"
+
+
+def test_a_terminal_that_takes_nothing_never_blocks_the_painter_and_is_found_out(monkeypatch):
+    monkeypatch.setattr("rheobase.therapist.live.HUNG_S", -1.0)
+    master, slave = os.openpty()
+    painter = screen.Painter(slave)
+    live = Live(Told(), model(1), {1: (300, "x")}, painter, print, painter.bell)
+    for n in range(2000):
+        painter.draw([f"{n} " + "x" * 70] * 24)
+    assert painter.hung_s > 0 and live.hung
+    painter.close()
+    os.close(slave)
+    os.close(master)
+
+
+# -- live ------------------------------------------------------------------------------------------------------
+
+
+class Told:
+    """A session that notes what is asked of it. refuses: the board's sentence."""
+
+    class order:
+        class part:
+            n = 1
+            cfg = {"electrode": "needle"}
+
+        parts = [part]
+
+    def __init__(self):
+        self.targets = {1: 0}
+        self.notes = []
+        self.refuses = None
+
+    def aim(self, n, ua):
+        if self.refuses:
+            raise Refused("refused", self.refuses)
+        self.targets[n] = ua
+        return True
+
+    def note(self, event, **fields):
+        self.notes.append((event, fields))
+
+
+def live_with(session, said, bells, state="run", cap=300):
+    live = Live(
+        session, model(1, state=state), {1: (cap, "your --amplitude")}, None, said.append, lambda: bells.append(1)
+    )
+    live.gate.press = lambda times: times == 1
+    return live
+
+
+def test_steps_are_0_2_ma_on_needles_and_1_ma_on_skin_and_end_at_the_ceiling():
+    assert STEP_UA == {"needle": 200, "skin": 1000}
+    session, said = Told(), []
+    live = live_with(session, said, [])
+    live.typed(["up"])
+    live.typed(["up"])
+    live.typed(["up"])
+    assert session.targets[1] == 300 and "0.3 mA is the highest allowed" in said[-1]
+    live.typed(["down"])
+    live.typed(["down"])
+    live.typed(["down"])
+    assert session.targets[1] == 0
+
+
+def test_nothing_is_raised_while_paused_and_a_refusal_is_said():
+    session, said = Told(), []
+    live = live_with(session, said, [], state="paused")
+    live.typed(["up"])
+    assert session.targets[1] == 0 and "paused" in said[-1]
+    live.model.state = "run"
+    session.refuses = "Too much for all channels together."
+    live.typed(["up"])
+    assert session.targets[1] == 0 and said[-1] == session.refuses
+
+
+def test_a_sound_when_output_becomes_active_when_it_passes_10_ma_and_at_a_fault():
+    session, bells = Told(), []
+    live = live_with(session, [], bells, cap=20_000)
+
+    def item(ua, state="run"):
+        live.rows[1].target_ua = ua
+        live.telemetry(
+            {"state": state, "t_left_ms": 1000}, {"1": {"set_ua": ua, "meas_ua": ua, "ohms": 1, "pulses": 1}}
+        )
+        return len(bells)
+
+    assert [item(ua) for ua in (0, 200, 400, 10_001, 10_201, 0)] == [0, 1, 1, 2, 2, 2]
+    assert item(200) == 3
+    live.event("fault", "electrode_open")
+    assert len(bells) == 4 and "no contact" in live.model.message
+
+
+# -- screening -------------------------------------------------------------------------------------------------
+
+# What clinical-facts asks for, item by item: id -> kind. A new one there has to come here, and then into the data.
+FACTS = {
+    "stop": "implant route epilepsy_uncontrolled pregnancy malignancy infection skin clotting needle_phobia "
+    "hypersensitivity unwilling undiagnosed_pain thrombosis high_frequency",
+    "caution": "blood_thinners weak_immunity skin_disease diabetes reduced_sensation heart_disease epilepsy_controlled "
+    "metal_implant allergy recent_surgery frail_or_child adverse_reaction communication anxiety thorax",
+    "before": "licensed history risks_told consent pain_before sterile needles_in output_zero stop_shown "
+    "interlock_tested",
+    "after": "output_off leads_off dwell needles_out sharps skin_check pain_after twitch response adverse aftercare",
+}
+
+
+def test_the_data_cover_every_item_of_the_clinical_facts_and_nothing_else():
+    rows = tomllib.loads(screening.FILE.read_text("utf-8"))["item"]
+    for kind, names in FACTS.items():
+        assert [row["id"] for row in rows if row["kind"] == kind] == names.split()
+    assert len({row["id"] for row in rows}) == len(rows) == sum(len(names.split()) for names in FACTS.values())
+
+
+def test_every_item_is_whole_short_enough_for_a_line_and_tagged():
+    for row in screening.tables()["item"]:
+        assert set(row) <= {"kind", "id", "ask", "tag", "electrode", "override", "answer"}
+        assert row["kind"] in screening.KINDS and row["tag"] in ("PC", "G", "D") and len(row["ask"]) <= 74
+        assert (row.get("answer") in screening.ANSWERS) == (row["kind"] in ("before", "after"))
+        assert row.get("electrode") in (None, "needle", "skin")
+    assert [row["id"] for row in screening.tables()["item"] if "override" in row] == ["pregnancy"]
+
+
+def test_risks_are_those_of_the_clinical_facts():
+    [risks] = screening.risks(["needle"])
+    for word in ["infection", "bleeding", "bruising", "pain", "broken", "deep", "allergy"]:
+        assert word in risks
+
+
+def test_needle_items_are_not_asked_for_skin():
+    asked = {item["id"] for kind in screening.KINDS for item in screening.items(kind, ["skin"])}
+    assert not asked & {
+        "clotting",
+        "needle_phobia",
+        "thorax",
+        "sterile",
+        "needles_in",
+        "needles_out",
+        "sharps",
+        "dwell",
+    }
+
+
+@pytest.mark.parametrize(
+    "text, picked", [("none", []), ("No", []), ("3", [2]), ("3, 1", [0, 2]), ("2 2", [1]), ("0", [])]
+)
+def test_a_checklist_takes_numbers_and_none(text, picked):
+    assert screening.pick(text, 3) == picked
+
+
+@pytest.mark.parametrize("text", ["", "4", "x", "1 none", "-1", "²"])
+def test_a_checklist_that_is_not_answered_is_asked_again(text):
+    with pytest.raises(ValueError):
+        screening.pick(text, 3)
+
+
+def test_conditions_that_pages_name_a_dwell_for_exist():
+    known = {c for name in library.shipped_ids() for c in library.shipped(name)["conditions"]}
+    for row in screening.tables()["dwell"]:
+        assert set(row["conditions"]) <= known
+    assert screening.dwell_ms("hip_pain") == (600_000, 600_000, "PC") and screening.dwell_ms("sciatica") is None
+
+
+# -- plan ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["Jo Smith", "JosephineSmith", "a\tb", "ä", "a/b"])
+def test_what_could_be_a_name_is_no_code(text):
+    with pytest.raises(UsageError, match="code"):
+        plan.check_code(text)
+    assert plan.check_code(" A-017 ") == "A-017"
+
+
+def made(folder, code, *lines, number=1):
+    writer = record.RecordWriter.create("S1", 1000, folder)
+    with writer:
+        writer.write("open", person=code, plan={"course": "acute", "number": number, "planned": 3}, protocol="ea_2hz",
+                     channels={"1": {}, "2": {}})  # fmt: skip
+        for kind, fields in lines:
+            writer.write(kind, **fields)
+    return writer
+
+
+RAN = ("event", {"event": "state", "detail": "ramp_up"})
+
+
+def test_sessions_done_are_those_of_the_code_in_which_output_began(tmp_path):
+    made(tmp_path, "A", RAN)
+    made(tmp_path, "B", RAN)
+    made(tmp_path, "A", ("close", {"stop_reason": None}))
+    crashed = made(tmp_path, "A", RAN)
+    with crashed.path.open("a") as torn:
+        torn.write('{"n": 3, "ki')
+    assert len(plan.past("A", tmp_path)) == 2 and len(plan.past("B", tmp_path)) == 1 and plan.past("C", tmp_path) == []
+
+
+def test_the_reminder_has_the_comfortable_level_or_the_highest_set_and_the_response(tmp_path):
+    made(
+        tmp_path, "A",
+        ("screening", {"phase": "before", "answers": {"pain": 7, "pairs": [{"channel": 1, "site": "gluteus"}]}}),
+        RAN,
+        ("event", {"event": "amplitude", "channel": 1, "ua": 2000}),
+        ("event", {"event": "titration", "channel": 1, "level": "comfortable", "ua": 1800}),
+        ("event", {"event": "amplitude", "channel": 1, "ua": 2200}),
+        ("event", {"event": "amplitude", "channel": 2, "ua": 600}),
+        ("screening", {"phase": "after", "pain": 3, "response": "less stiff"}),
+        ("close", {"stop_reason": "time_over"}),
+    )  # fmt: skip
+    text = "\n".join(plan.reminder(plan.past("A", tmp_path)[0]))
+    for words in ("gluteus): 1.8 mA, comfortable", "channel 2: 0.6 mA at most", "7 before, 3 after", "less stiff"):
+        assert words in text
+    assert "starts at 0 mA" in text
+
+
+def test_telemetry_is_not_even_parsed_when_sessions_are_counted(tmp_path, monkeypatch):
+    writer = made(tmp_path, "A", RAN, *[("telemetry", {"seq": n}) for n in range(50)])
+    read = []
+    monkeypatch.setattr(plan.json, "loads", lambda raw, loads=json.loads: read.append(raw) or loads(raw))
+    assert len(plan.past("A", tmp_path)) == 1 and len(read) == 2
+    assert len(re.findall("telemetry", writer.path.read_text())) == 50
+
+
+@pytest.mark.parametrize(
+    "number, planned, words",
+    [(1, 3, "session 1 of 3, acute"), (4, 3, "beyond the plan"), (9, None, "session 9, acute")],
+)
+def test_the_plan_is_advice(number, planned, words):
+    assert words in plan.words("acute", number, planned)
