@@ -4,6 +4,7 @@ No claim here is about wall time; pulses and amplitudes are the board's, the rec
 """
 
 import re
+from datetime import datetime
 
 import pytest
 from host.calling import records
@@ -75,6 +76,10 @@ def test_a_needle_session_from_the_first_question_to_the_last_is_a_whole_record(
     assert after["output_zero"] and after["leads_off"] and after["sharps"] and after["aftercare_told"]
     [needles_in] = events(record, "needles_in")
     assert needles_in["in"] == 3
+    since_ms = (
+        datetime.fromisoformat(after["host_utc"]) - datetime.fromisoformat(needles_in["host_utc"])
+    ).seconds * 1000
+    assert after["dwell_ms"] <= since_ms + 1000
     assert [(e["channel"], e["ua"]) for e in events(record, "amplitude")] == [(1, 200)]
     assert [(e["level"], e["ua"]) for e in events(record, "titration")] == [("sensory", 200), ("comfortable", 200)]
     states = [e["detail"] for e in events(record, "state")]
