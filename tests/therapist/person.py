@@ -19,6 +19,7 @@ ANSWERS = {
     "Pairs that get": "",
     "Go on with": "yes",
     "or the size": "2",
+    "Acknowledge that": "no",
     "needles stay for": "1s",
     "sterile": "yes",
     "needles are in": "2",

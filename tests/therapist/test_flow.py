@@ -7,6 +7,8 @@ import time
 
 import pytest
 from host.calling import call, records, until
+from rheocore import limits
+from rheocore.refusal import StateError
 from therapist.test_sessions import events
 
 
@@ -162,6 +164,25 @@ def test_words_that_cannot_be_used_are_a_sentence(person, board, words, exit_cod
     assert one.end() == exit_code and "configure" not in board.seen
 
 
+@pytest.mark.skipif(not hasattr(limits, "DENSE"), reason="this limit is not there yet")
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_more_than_2_ma_per_cm2_is_acknowledged_before_anything_is_raised_or_stays_the_ceiling(person, board, answer):
+    one = person("needles")
+    up_to_start(one, **{"Acknowledge that": answer})
+    one.type("no\r")
+    assert one.finish() == 5
+    [record] = records()
+    assert any("more than 2 mA/cm² RMS [V]" in " ".join(asked.split()) for asked in one.asked)
+    acknowledged = [e["code"] for e in events(record, "acknowledged")]
+    cfg = record.opened["channels"]["1"]["config"]
+    if answer == "yes":
+        assert acknowledged == record.first("screening")["acknowledged"] == ["limit_current_density"]
+        assert cfg["dense_ok"] == 1
+    else:
+        assert acknowledged == [] and not cfg.get("dense_ok")
+        assert any("(2 mA/cm² RMS, not acknowledged)" in " ".join(asked.split()) for asked in one.asked)
+
+
 # -- live ------------------------------------------------------------------------------------------------------
 
 
@@ -245,9 +266,13 @@ def test_esc_stops_although_the_board_does_not_answer_a_raise(person, board):
 
 def test_what_the_board_refuses_is_a_sentence_on_the_screen(person, board):
     one = started(person("needles"))
-    board.session.channels[1].cap_ua = 100
+
+    def refuse(n, ua):
+        raise StateError("refused", {"field": "ua", "value": ua, "why": "limit_board", "bound": 100})
+
+    board.session.amplitude = refuse
     one.type("\x1b[A")
-    one.shows("  Amplitude")
+    one.shows("Amplitude 0.2 mA is above the board's rating: the highest that passes is 0.1 mA.")
     one.type("\x1b")
     assert one.finish() == 130 and steps(records()[0]) == []
 

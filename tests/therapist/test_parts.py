@@ -112,7 +112,7 @@ def test_a_terminal_that_takes_nothing_never_blocks_the_painter_and_is_found_out
     monkeypatch.setattr("rheobase.therapist.live.HUNG_S", -1.0)
     master, slave = os.openpty()
     painter = screen.Painter(slave)
-    live = Live(Told(), model(1), {1: (300, "x")}, painter, print, painter.bell)
+    live = Live(Told(), model(1), {1: (300, "x")}, warn, painter, print, painter.bell)
     for n in range(2000):
         painter.draw([f"{n} " + "x" * 70] * 24)
     assert painter.hung_s > 0 and live.hung
@@ -149,6 +149,10 @@ class Told:
         self.notes.append((event, fields))
 
 
+def warn(n, ua):
+    return ["Shannon's k is above 1.5."] if ua >= 300 else []
+
+
 def live_with(session, said, bells, state="run", cap=300):
     live = Live(
         session, model(1, state=state), {1: (cap, "your --amplitude")}, None, said.append, lambda: bells.append(1)
@@ -162,7 +166,9 @@ def test_steps_are_0_2_ma_on_needles_and_1_ma_on_skin_and_end_at_the_ceiling():
     session, said = Told(), []
     live = live_with(session, said, [])
     live.typed(["up"])
+    assert said == ["Channel 1: set to 0.2 mA."]
     live.typed(["up"])
+    assert said[-1] == "Channel 1: set to 0.3 mA. Shannon's k is above 1.5."
     live.typed(["up"])
     assert session.targets[1] == 300 and "0.3 mA is the highest allowed" in said[-1]
     live.typed(["down"])

@@ -10,7 +10,7 @@ from rheobase.therapist import screening
 from rheobase.therapist.console import Left, Lost
 
 FIELDS = ("output_zero", "leads_off", "dwell_ms", "needles_out", "needles_in", "mismatch", "sharps", "skin",
-          "skin_note", "pain", "twitch", "response", "adverse", "aftercare_told")  # fmt: skip
+          "skin_note", "pain", "twitch", "response", "adverse", "aftercare", "aftercare_told")  # fmt: skip
 
 
 def ask(visit):
@@ -118,5 +118,6 @@ def _person(visit, found):
     found["response"] = console.text(screening.ask("response"))
     found["adverse"] = console.text(screening.ask("adverse"), 0) or None
     console.title("Aftercare")
-    console.say(*[f"  {text}" for text in screening.aftercare(visit.electrodes)])
+    found["aftercare"] = screening.aftercare(visit.electrodes)
+    console.say(*[f"  {text}" for text in found["aftercare"]])
     found["aftercare_told"] = console.yes(screening.ask("aftercare"))

@@ -28,13 +28,15 @@ PLAIN_KEYS = (
 class Live(View):
     """View and keys of one session. model: screen.Model. caps: {channel: (highest uA, whose limit)}.
 
+    warn(n, ua): sentences about a current that is allowed and should be thought about.
     painter: screen.Painter, or None for plain lines, which go to say(text). bell: a function.
     """
 
-    def __init__(self, session, model, caps, painter, say, bell):
+    def __init__(self, session, model, caps, warn, painter, say, bell):
         self.session = session
         self.model = model
         self.caps = caps
+        self.warn = warn
         self.painter = painter
         self.say = say
         self.bell = bell
@@ -151,7 +153,7 @@ class Live(View):
     def _aim(self, n, ua):
         if ua != self.session.targets[n] and self._try(lambda: self.session.aim(n, ua)):
             self.rows[n].target_ua = ua
-            self._tell(f"Channel {n}: set to {milliamps(ua)}.")
+            self._tell(" ".join([f"Channel {n}: set to {milliamps(ua)}.", *self.warn(n, ua)]))
 
     def _mark(self, level):
         row = self._chosen

@@ -6,6 +6,7 @@ nothing is asked.
 
 import contextlib
 import time
+from functools import partial
 
 from rheobase.cli.progress import clock, single_keys
 from rheobase.errors import EXIT_INTERRUPT, RheoError
@@ -77,14 +78,9 @@ class Visit(Guide):
                 raise RheoError("no_terminal", "The terminal is not ours alone: no key would stop the output.", None)
             painter = None if self.console.plain else screen.Painter(fd)
             try:
-                self._live = live.Live(
-                    session,
-                    self._model(),
-                    self.caps,
-                    painter,
-                    self.console.say,
-                    painter.bell if painter else self.console.sound,
-                )
+                bell = painter.bell if painter else self.console.sound
+                warn = partial(electrodes.warnings, self)
+                self._live = live.Live(session, self._model(), self.caps, warn, painter, self.console.say, bell)
                 if painter is None:
                     self.console.say(*live.PLAIN_KEYS)
                 session.view = self._live
