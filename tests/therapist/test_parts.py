@@ -154,9 +154,8 @@ def warn(n, ua):
 
 
 def live_with(session, said, bells, state="run", cap=300):
-    live = Live(
-        session, model(1, state=state), {1: (cap, "your --amplitude")}, None, said.append, lambda: bells.append(1)
-    )
+    caps = {1: (cap, "your --amplitude")}
+    live = Live(session, model(1, state=state), caps, warn, None, said.append, lambda: bells.append(1))
     live.gate.press = lambda times: times == 1
     return live
 
