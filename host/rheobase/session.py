@@ -4,13 +4,13 @@ Whatever goes wrong here, output is stopped first and the record closed last; on
 """
 
 import contextlib
-import os
 import selectors
 import time
+from functools import partial
 
 from rheocore import faults
 
-from rheobase import outcome
+from rheobase import outcome, served
 from rheobase.control import ControlServer
 from rheobase.errors import (
     EXIT_INTERRUPT,
@@ -60,7 +60,7 @@ class Session:
         self._keys = None
         self._typed = []  # keys that are no stop, for the guide
         self._wanted_stop = None
-        self._unproved = None  # a stop by the control socket that the board has not confirmed
+        self.unproved = None  # a stop by the control socket that the board has not confirmed
 
     # -- the whole -----------------------------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ class Session:
         self._must_be_free()
         with contextlib.ExitStack() as stack:
             self.interrupts = stack.enter_context(Interrupts())
-            self.control = stack.enter_context(ControlServer(self.board.port, self._control))
+            self.control = stack.enter_context(ControlServer(self.board.port, partial(served.answer, self)))
             self._selector = stack.enter_context(selectors.DefaultSelector())
             self._selector.register(self.client.transport, selectors.EVENT_READ, self._receive)
             self._selector.register(self.interrupts.fd, selectors.EVENT_READ, lambda: None)
@@ -140,8 +140,8 @@ class Session:
                 names, self._typed = self._typed, []
                 self.guide.typed(self, names)
             self._check_wanted_stop()
-            if self._unproved:
-                raise self._unproved
+            if self.unproved:
+                raise self.unproved
             if time.monotonic() - self.client.heard_s > SILENCE_S * self.client.scale:
                 self.board.call("status")
 
@@ -236,6 +236,8 @@ class Session:
         self._drain()
         if not self._winding_up:
             self.client.keep_alive()
+            if self.unproved and not self.started:
+                raise self.unproved
             if self._ended and not self.started:
                 raise RheoError("stopped", "Stopped by command before the start.", None, EXIT_INTERRUPT)
         return bool(readable)
@@ -256,15 +258,30 @@ class Session:
         return True
 
     def pause(self):
-        """Output to zero, the session waits. The board's answer, None if a stop came first."""
+        """Output to zero, the session waits; recorded. The board's answer, None if a stop came first."""
         return self._noted("pause", self._ask("pause"))
 
     def resume(self):
         """From zero, by the ramp, to the targets that were. The board's answer, None if a stop came first."""
-        return self._noted("resume", self._ask("resume", {"token": self.client.token}, timeout_s=3.0))
+        return self._noted("resume", self._ask("resume", {"token": self.client.token or 0}, timeout_s=3.0))
+
+    def stop(self):
+        """A stop that another process asks for: the board's confirmation. Raises DeviceLost `not_confirmed`."""
+        if self._winding_up:
+            return halt(self.client, "stop_command")
+        self.stop_reason = "stop_command"
+        try:
+            reply = halt(self.client, "stop_command")
+        except RheoError as error:
+            self.unproved = error
+            raise
+        self._ended = True
+        return reply
 
     def output_off(self):
         """True if the board itself says now that every leg is low and every set-point zero."""
+        if isinstance(self.error, DeviceLost):
+            return False  # it was asked long enough
         try:
             return halt(self.client)["confirmed"] and not any(
                 channel["set_ua"] for channel in self.board.status()["channels"].values()
@@ -352,32 +369,6 @@ class Session:
             self.client.also = ()
             halt(self.client, reason)
             self._ended = True
-
-    def _control(self, method, params):
-        """A request that came by the control socket."""
-        board = self.board
-        if method == "who":
-            info = board.info
-            return {"port": board.port, "serial": info["serial"], "board": info["board"],
-                    "firmware": info["firmware"], "emulated": board.emulated, "pid": os.getpid()}  # fmt: skip
-        if method == "status":
-            return board.status()
-        if method == "stop" and self._winding_up:
-            return halt(self.client, "stop_command")
-        if method == "stop":
-            self.stop_reason = "stop_command"
-            try:
-                reply = halt(self.client, "stop_command")
-            except RheoError as error:
-                self._unproved = error
-                raise
-            self._ended = True
-            return reply
-        if method == "pause":
-            return self._noted("pause", board.call("pause"))
-        if method == "resume":
-            return self._noted("resume", board.call("resume", {"token": self.client.token or 0}, timeout_s=3.0))
-        raise HostError("bad_request", f"A running session does not take `{method}`.")
 
     # -- record and answer -----------------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ def test_a_clinician_overrides_pregnancy_with_a_reason_that_is_recorded(person, 
 
 def test_a_preset_for_more_pairs_runs_after_fewer_are_confirmed_and_recorded(person, board):
     one = person("needles4")
-    up_to_start(one, **{"needles are in": ["5", "8"], "does a pad carry": "no", "needles are out": "8"})
+    up_to_start(one, **{"needles are in": ["5", "8"], "Does a pad carry": "no", "needles are out": "8"})
     assert any("meant for 4 pairs of electrodes; this board has 3" in asked for asked in one.asked)
     one.type("no\r")
     assert one.finish(**{"needles are out": "8"}) == 5

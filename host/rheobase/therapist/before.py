@@ -45,7 +45,7 @@ def _needles(visit, checks):
         if count >= 2 * pairs:
             break
         if count >= pairs and console.yes(
-            f"{count} needles for {pairs} pairs: does a pad carry the other lead of {2 * pairs - count}"
+            f"Needles: {count}, pairs: {pairs}. Does a pad carry the other lead of {2 * pairs - count}"
         ):
             break
         console.say(f"  {pairs} pairs need {2 * pairs} needles, or at least {pairs} with pads beside them.")

@@ -8,6 +8,7 @@ import contextlib
 import os
 import select
 import sys
+import termios
 import textwrap
 import time
 
@@ -40,6 +41,8 @@ class Console:
         self.plain = os.environ.get("TERM", "dumb") == "dumb"
         self.prefix = lambda: ""
         self.patient = False
+        with contextlib.suppress(termios.error):
+            termios.tcflush(fd, termios.TCIFLUSH)  # typed before anything was asked
 
     # -- out -----------------------------------------------------------------------------------------------------
 
@@ -52,15 +55,13 @@ class Console:
 
     def title(self, text):
         """A heading of a step."""
-        self.say("", f"--- {text} ".ljust(WIDTH, "-"))
+        self.say("", text if self.plain else f"--- {text} ".ljust(WIDTH, "-"))
 
     def alarm(self, *lines):
         """Something that must not be missed: a sound and a frame."""
         self.sound(3)
-        self.say("", "!" * WIDTH)
-        for line in lines:
-            self.say(f"!!! {line}")
-        self.say("!" * WIDTH, "")
+        frame = [] if self.plain else ["!" * WIDTH]
+        self.say("", *frame, *[f"!!! {line}" for line in lines if line], *frame, "")
 
     def sound(self, times=1):
         self._write("\a" * times)
