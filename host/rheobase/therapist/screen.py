@@ -143,6 +143,8 @@ class Painter:
             self._size, self._shown = size, []
             text = "\x1b[2J"
         columns, rows = size
+        if rows < len(wanted):  # the keys stand last: what is empty goes first
+            wanted = [line for line in wanted if line]
         fitting = [line[: columns - 1] for line in wanted[:rows]]
         for at, line in enumerate(fitting):
             if at >= len(self._shown) or self._shown[at] != line:
