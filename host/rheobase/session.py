@@ -171,6 +171,7 @@ class Session:
 
     def _abandon(self, error):
         """Something failed: stop the board, prove it, keep the error. A bug of ours goes on from here."""
+        self.client.also = ()
         lost = isinstance(error, DeviceLost) and error.code in ("lost", "no_answer", "not_confirmed")
         if isinstance(error, KeyboardInterrupt):
             self.stop_reason = "operator_interrupt"
