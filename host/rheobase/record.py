@@ -1,7 +1,8 @@
 """The record of a session: an append-only file of JSON lines that survives a crash of the host at any byte.
 
 Writes nothing that names a person: a free code at most. Never rewrites a line; only a line torn by a full disk is cut
-off again. Lines: {"n", "host_utc", "dev_us", "kind", ...}; kinds and their usual fields are in KINDS.
+off again. Lines: {"n", "host_utc", "dev_us", "kind", "host_ms", ...}; kinds and their usual fields are in KINDS. The
+order is n and host_ms (ms since the record was made, on a clock that nobody sets): host_utc may jump.
 """
 
 import csv
@@ -9,6 +10,7 @@ import errno
 import json
 import os
 import re
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +30,7 @@ KINDS = {  # kind: what its lines usually carry beside n, host_utc, dev_us
     "close": "stop_reason fault duration_ms channels",
 }
 CSV_COLUMNS = ("dev_us", "state", "channel", "set_ua", "meas_ua", "ohms", "pulses", "charge_nc", "fault")
+CLOCK_JUMP_S = 1.0  # host_utc and host_ms may drift apart by so much before a clock_jump is put on record
 LINE_BYTES = 600  # generous size of a telemetry line with three channels
 MARGIN_BYTES = 1_000_000  # room beyond the telemetry: events, pictures' share, other programs
 SCHEMA = 1
@@ -41,14 +44,17 @@ def sessions_dir(log_dir=None):
     return Path(log_dir) / paths.APP / "sessions"
 
 
-def _utc(now=None):
-    return (now or datetime.now(UTC)).astimezone(UTC)
+class Clock:
+    """The host's two clocks, in seconds: wall_s can be set by anyone at any time, steady_s only ever goes on."""
+
+    wall_s = staticmethod(time.time)
+    steady_s = staticmethod(time.monotonic)
 
 
 def new_id(serial, now=None):
-    """ "<UTC>-<serial>-<4 hex>": sorts by time, fits every file system."""
+    """ "<UTC>-<serial>-<4 hex>": sorts by time, fits every file system. now: an aware datetime (default: now)."""
     plain = re.sub(r"[^A-Za-z0-9]+", "", str(serial))[:32] or "unknown"
-    return f"{_utc(now):%Y%m%dT%H%M%SZ}-{plain}-{os.urandom(2).hex()}"
+    return f"{(now or datetime.now(UTC)).astimezone(UTC):%Y%m%dT%H%M%SZ}-{plain}-{os.urandom(2).hex()}"
 
 
 def check_code(code):
@@ -79,20 +85,24 @@ class RecordWriter:
     Make it with create(); use it in a `with` block or call release(). Attributes: id, folder, path, n (lines so far).
     """
 
-    def __init__(self, session_id, folder, descriptor):
+    def __init__(self, session_id, folder, descriptor, clock=Clock):
         self.id = session_id
         self.folder = folder
         self.path = folder / FILE
         self.n = 0
         self._fd = descriptor
         self._size = 0
+        self._clock = clock
+        self._begun_s = clock.steady_s()
+        self._apart_s = clock.wall_s() - self._begun_s  # of the two clocks, when they last agreed
+        self._dev_us = None  # the newest that is known
 
     @classmethod
-    def create(cls, serial, duration_ms, log_dir=None, now=None, room_bytes=None):
+    def create(cls, serial, duration_ms, log_dir=None, now=None, room_bytes=None, clock=Clock):
         """A new, empty record, checked to be writable and to have room, before any output.
 
         serial: the board's. duration_ms: of the session, for the room. room_bytes: free space (default: ask the
-        system). Raises HostError record_not_writable or record_full (exit 8).
+        system). clock: as Clock. Raises HostError record_not_writable or record_full (exit 8).
         """
         folder = sessions_dir(log_dir)
         try:
@@ -117,18 +127,30 @@ class RecordWriter:
                 _sync_folder(made)
         except OSError as error:
             raise _cannot(folder, error) from None
-        return cls(session_id, folder / session_id, descriptor)
+        return cls(session_id, folder / session_id, descriptor, clock)
 
     def write(self, kind, dev_us=None, **fields):
         """Append one line. kind: a key of KINDS. dev_us: the board's time in us, None if unknown.
 
-        Raises HostError if it cannot be kept whole; what was written before stays as it is, and later calls try anew.
+        Where host_utc has left host_ms by more than CLOCK_JUMP_S since they last agreed (somebody set the clock, or the
+        computer slept), an event clock_jump {s} stands before the line. Raises HostError if it cannot be kept whole;
+        what was written before stays as it is, and later calls try anew.
         """
         if kind not in KINDS:
             raise ValueError(f"no kind {kind}")
-        now = _utc()
-        stamp = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
-        line = {"n": self.n + 1, "host_utc": stamp, "dev_us": dev_us, "kind": kind, **fields}
+        if dev_us is not None:
+            self._dev_us = dev_us
+        wall_s, steady_s = self._clock.wall_s(), self._clock.steady_s()
+        jump_s = wall_s - steady_s - self._apart_s
+        if abs(jump_s) > CLOCK_JUMP_S:
+            self._append("event", self._dev_us, wall_s, steady_s, {"event": "clock_jump", "s": round(jump_s, 3)})
+            self._apart_s += jump_s
+        self._append(kind, dev_us, wall_s, steady_s, fields)
+
+    def _append(self, kind, dev_us, wall_s, steady_s, fields):
+        stamp = datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        since_ms = int((steady_s - self._begun_s) * 1000)
+        line = {"n": self.n + 1, "host_utc": stamp, "dev_us": dev_us, "kind": kind, "host_ms": since_ms, **fields}
         raw = json.dumps(line, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
         try:
             done = os.write(self._fd, raw)

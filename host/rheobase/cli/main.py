@@ -12,6 +12,7 @@ import click
 
 from rheobase.cli.app import App, add_globals
 from rheobase.errors import EXIT_BUG, EXIT_HOST, EXIT_INTERRUPT, EXIT_OK, EXIT_USAGE, RheoError
+from rheobase.wording import WORDING
 
 # verb: (module below rheobase.cli, the command in it, one line of help)
 VERBS = {
@@ -45,14 +46,6 @@ SUBVERBS = {
     "protocol": ("list", "show", "validate", "plot", "push"),
     "log": ("list", "show", "export", "report"),
 }
-
-WORDING = (
-    "Research, education and bench use only, into test loads. Not a medical device; not certified, cleared or "
-    "clinically evaluated. Presets record published parameters; they are not treatment advice. Limits are informed "
-    "by, and not evidence of conformity with, IEC 60601-2-10 or ISO 24571. Never connect a person to an output "
-    "powered from a computer's USB port: isolation and battery power are the output stage's duty. Whoever adapts "
-    "this for people becomes responsible for ethics approval, electrical-safety testing and regulation."
-)  # word for word from the project's wording
 
 
 class Rheo(click.Group):

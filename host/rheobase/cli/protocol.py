@@ -7,16 +7,10 @@ from rheocore.config import FIELDS, period_us
 from rheocore.units import decimal, fmt_current, fmt_duration, fmt_frequency, scaled
 
 from rheobase.cli.app import pass_app
+from rheobase.wording import TAGS
 
 WIDTH = 80  # columns of what people read
 AMPLITUDE_MAX_UA = FIELDS["amplitude_ua"][1]  # what can be written at all
-TAGS = {
-    "V": "read in a stored source",
-    "V-low": "read in a weak source",
-    "G": "general knowledge, unconfirmed",
-    "PC": "practice convention",
-    "D": "decided for this project",
-}
 
 
 @click.group()

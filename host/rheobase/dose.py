@@ -1,0 +1,99 @@
+"""Dose of a session, channel by channel: what the board counted, and what telemetry adds to it. Adds up; judges nothing.
+
+Works line by line while a session runs, and the same way over any record afterwards, a crashed one included.
+"""
+
+from rheocore.messages import TELEMETRY_MS
+
+AT_AMPLITUDE_PERCENT = 90  # of the target: what counts as time at amplitude
+HELD_MAX_US = 3 * TELEMETRY_MS * 1000  # a sample stands until the next one, but no longer than this: then nobody knows
+FIELDS = ("pulses", "truncated", "charge_nc", "at_amplitude_ms", "peak_ua", "mean_ohms")
+
+
+def number(value):
+    """value if it is an integer (no bool), else None: a record is read as it is found."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+class _Channel:
+    def __init__(self, target_ua):
+        self.target_ua = target_ua
+        self.last = {}
+        self.full = False  # the newest sample is at amplitude
+        self.full_us = self.peak_ua = self.ohms_sum = self.ohms_count = 0
+
+    def take(self, row, held_us):
+        if self.full:
+            self.full_us += held_us
+        set_ua, ohms = number(row.get("set_ua")) or 0, number(row.get("ohms"))
+        self.full = self.target_ua > 0 and set_ua * 100 >= self.target_ua * AT_AMPLITUDE_PERCENT
+        self.peak_ua = max(self.peak_ua, set_ua)
+        if ohms is not None:
+            self.ohms_sum += ohms
+            self.ohms_count += 1
+        self.last = row
+
+    def figures(self, counted):
+        """counted: {pulses, truncated, charge_nc} by the board, or None: then its last telemetry stands in."""
+        if not isinstance(counted, dict):
+            counted = {name: number(self.last.get(name)) for name in ("pulses", "charge_nc")}
+        return {
+            **{name: number(counted.get(name)) for name in ("pulses", "truncated", "charge_nc")},
+            "at_amplitude_ms": self.full_us // 1000,
+            "peak_ua": self.peak_ua,
+            "mean_ohms": (2 * self.ohms_sum // self.ohms_count + 1) // 2 if self.ohms_count else None,
+        }
+
+
+class Dose:
+    """The dose so far. channels: {"1": the channel's configuration}: its amplitude is the first target."""
+
+    def __init__(self, channels):
+        self._channels = {str(n): _Channel(number(cfg.get("amplitude_ua")) or 0) for n, cfg in channels.items()}
+        self._last_us = None
+
+    def target(self, n, ua):
+        """Channel n has a new target of ua; what telemetry says from now on is held against it."""
+        if str(n) in self._channels:
+            self._channels[str(n)].target_ua = ua
+
+    def take(self, item, rows):
+        """A telemetry item (its dev_us counts) and its channels as {"1": {set_ua, ohms, pulses, charge_nc, ...}}."""
+        dev_us = number(item.get("dev_us"))
+        held_us = 0
+        if dev_us is not None and self._last_us is not None:
+            held_us = max(0, min(dev_us - self._last_us, HELD_MAX_US))
+        self._last_us = dev_us
+        for n, channel in self._channels.items():
+            if isinstance(rows.get(n), dict):
+                channel.take(rows[n], held_us)
+
+    def figures(self, result=None):
+        """{"1": {FIELDS}}. result: the board's answer to `result`; None where it cannot be asked any more.
+
+        truncated is None without a result. at_amplitude_ms: set-point at 90 % or more of the target, as far as
+        telemetry tells; peak_ua: highest set-point; mean_ohms: of the samples that have an impedance, None if none has.
+        """
+        counted = (result or {}).get("channels") or {}
+        return {n: channel.figures(counted.get(n)) for n, channel in sorted(self._channels.items())}
+
+
+def of_record(reader):
+    """Figures of a whole record, added up anew from its lines; what its close line says of the counts stands."""
+    dose = Dose(configs(reader))
+    for line in reader.lines:
+        if line["kind"] == "telemetry" and isinstance(line.get("channels"), dict):
+            dose.take(line, line["channels"])
+        elif line["kind"] == "event" and line.get("event") == "amplitude":
+            dose.target(line.get("channel"), number(line.get("ua")) or 0)
+    closed = reader.first("close").get("channels")
+    return dose.figures({"channels": closed if isinstance(closed, dict) else {}})
+
+
+def configs(reader):
+    """{"1": channel configuration} that a record opened with; {} of a channel that has none there."""
+    channels = reader.opened.get("channels")
+    if not isinstance(channels, dict):
+        channels = dict.fromkeys(reader.first("telemetry").get("channels") or {}, {})
+    found = {n: c.get("config") if isinstance(c, dict) else None for n, c in channels.items()}
+    return {n: cfg if isinstance(cfg, dict) else {} for n, cfg in found.items()}

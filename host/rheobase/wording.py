@@ -1,0 +1,27 @@
+"""Texts that stand wherever the product speaks of itself or of a session's end, word for word. No logic."""
+
+# What this is not.
+WORDING = (
+    "Research, education and bench use only, into test loads. Not a medical device; not certified, cleared or "
+    "clinically evaluated. Presets record published parameters; they are not treatment advice. Limits are informed "
+    "by, and not evidence of conformity with, IEC 60601-2-10 or ISO 24571. Never connect a person to an output "
+    "powered from a computer's USB port: isolation and battery power are the output stage's duty. Whoever adapts "
+    "this for people becomes responsible for ethics approval, electrical-safety testing and regulation."
+)
+
+# What is told after a session. (tag, sentence): the practice pages on dry needling say it (PC), or decided here (D).
+AFTERCARE = (
+    ("PC", "Soreness for 24 to 48 hours and some redness where the needles or electrodes were are common."),
+    ("PC", "Drink enough, stretch gently, and do the exercises that were agreed on."),
+    ("D", "Tell your clinician about anything else, and at once about pain that grows, bleeding that does not stop, "
+     "fever, or trouble with breathing."),
+)  # fmt: skip
+
+# How well a number is known. The tag travels with the number.
+TAGS = {
+    "V": "read in a stored source",
+    "V-low": "read in a weak source",
+    "G": "general knowledge, unconfirmed",
+    "PC": "practice convention",
+    "D": "decided for this project",
+}
