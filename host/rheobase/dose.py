@@ -1,4 +1,4 @@
-"""Dose of a session, channel by channel: what the board counted, and what telemetry adds to it. Adds up; judges nothing.
+"""Dose of a session, channel by channel: what the board counted, what telemetry adds to it. Adds up; judges nothing.
 
 Works line by line while a session runs, and the same way over any record afterwards, a crashed one included.
 """

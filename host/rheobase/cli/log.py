@@ -1,14 +1,14 @@
-"""`rheo log`: list, show and export the records of sessions. Reads records; never changes one."""
+"""`rheo log`: list, show, export and report the records of sessions. Reads records; never changes one."""
 
 import click
-from rheocore.units import decimal, fmt_charge
+from rheocore.units import decimal, fmt_charge, fmt_resistance
 
 from rheobase.cli.app import pass_app
 
 
 @click.group()
 def log():
-    """List, show and export session records."""
+    """List, show, export and report session records."""
 
 
 @log.command("list")
@@ -36,18 +36,20 @@ def _list_text(found, folder):
 @click.argument("ref", metavar="ID")
 @pass_app
 def show_command(app, ref):
-    """Show a session: what ran, how it ended, counts, events. The id may be cut short; `last` is the newest."""
-    from rheobase import record
+    """Show a session: what ran, how it ended, dose, events. The id may be cut short; `last` is the newest."""
+    from rheobase import dose, record
 
     reader = record.find(ref, app.log_dir)
-    summary = reader.summary()
+    summary, figures = reader.summary(), dose.of_record(reader)
     events = [line for line in reader.lines if line["kind"] in ("screening", "event", "fault")]
-    data = {"record": summary, "open": reader.opened, "events": events, "close": reader.first("close")}
-    app.answer(data, lambda: _show_text(summary, events, reader))
+    data = {"record": summary, "open": reader.opened, "events": events, "dose": figures, "close": reader.first("close")}
+    app.answer(data, lambda: _show_text(summary, figures, reader))
 
 
-def _show_text(summary, events, reader):
+def _show_text(summary, figures, reader):
     from rheocore import faults
+
+    from rheobase.report import words
 
     state = {
         "complete": "complete",
@@ -69,35 +71,40 @@ def _show_text(summary, events, reader):
         rows.append(("ended by", f"{summary['stop_reason']}: {faults.sentence(summary['stop_reason'])}"))
     if summary["fault"]:
         rows.append(("fault", f"{summary['fault']}: {faults.sentence(summary['fault'])}"))
-    for channel, values in summary["channels"].items():
+    for channel, values in figures.items():
         rows.append((f"channel {channel}", _channel_words(values, bool(reader.first("close")))))
+        rows.append(("", _dose_words(values)))
     if summary["torn"] or summary["damaged"] or reader.missing():
         lost = f"{summary['damaged'] + summary['torn']} damaged, {len(reader.missing())} missing"
         rows.append(("lines", f"{summary['lines']} readable, {lost}"))
     rows.append(("file", summary["path"]))
     lines = [f"{name:<10} {text}" for name, text in rows]
-    if events:
+    told = [item for item in words.sentences(reader) if item[0]["kind"] not in ("open", "close")]
+    if told:
         lines += ["", "Events"]
-        lines += [f"  {line['host_utc'][11:23]}  {_event_words(line)}" for line in events]
+        lines += [f"  {str(line.get('host_utc'))[11:23]}  {text}{_at(line)}" for line, text, _ in told]
     return "\n".join(lines)
 
 
 def _channel_words(values, final):
-    words = f"{values.get('pulses')} pulses"
-    if values.get("truncated"):
+    words = f"{values['pulses']} pulses"
+    if values["truncated"]:
         words += f", {values['truncated']} truncated"
-    if isinstance(values.get("charge_nc"), int):
+    if values["charge_nc"] is not None:
         words += f", {fmt_charge(values['charge_nc'])} of one phase in sum"
     return words if final else words + " (at the last telemetry)"
 
 
-def _event_words(line):
-    at = f"  (board {decimal(line['dev_us'], 1_000_000)} s)" if isinstance(line.get("dev_us"), int) else ""
-    if line["kind"] == "screening":
-        return "screening" + at
-    if line["kind"] == "fault":
-        return f"fault {line.get('fault')}{at}"
-    return f"{line.get('event')} {line.get('detail') or ''}".strip() + at
+def _dose_words(values):
+    from rheobase.report import words
+
+    ohms = "not measured" if values["mean_ohms"] is None else fmt_resistance(values["mean_ohms"])
+    full, peak = words.span(values["at_amplitude_ms"]), words.current(values["peak_ua"])
+    return f"at amplitude {full}, at most {peak}, impedance {ohms}"
+
+
+def _at(line):
+    return f"  (board {decimal(line['dev_us'], 1_000_000)} s)" if isinstance(line.get("dev_us"), int) else ""
 
 
 @log.command("export")
@@ -127,3 +134,16 @@ def export_command(app, ref, out, pictures):
         data["pictures"] = plots.pictures(reader, pictures)
         lines += data["pictures"]
     app.answer(data, "\n".join(lines) if lines and out != "-" else None)
+
+
+@log.command("report")
+@click.argument("ref", metavar="ID")
+@click.option("-o", "out", metavar="FILE", help="HTML to write (default: the session's id.html, here).")
+@pass_app
+def report_command(app, ref, out):
+    """Make one HTML page of a session, to read and to print: planned and delivered, dose, screening, events."""
+    from rheobase import record, report
+
+    reader = record.find(ref, app.log_dir)
+    path = report.write(reader, out or f"{reader.id}.html")
+    app.answer({"path": path, "session_id": reader.id}, path)

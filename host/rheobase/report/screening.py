@@ -1,0 +1,123 @@
+"""What was asked, told and counted before and after a session, as rows for the page. Judges only the needle count."""
+
+from rheobase.dose import number
+from rheobase.report.words import label, span
+
+# Answers that have a place of their own on the page.
+_APART = ("stops", "cautions", "pairs", "needles", "checks", "pain")
+_AFTER = {
+    "output_zero": "output at zero before the leads came off",
+    "leads_off": "leads off",
+    "sharps": "needles into the sharps container",
+    "aftercare_told": "aftercare told",
+    "twitch": "local twitch seen",
+}
+_AFTER_APART = ("dwell_ms", "needles_out", "needles_in", "mismatch", "pain", *_AFTER)
+_LINE = ("n", "host_utc", "dev_us", "kind", "host_ms", "phase")
+
+
+def _dict(value):
+    return value if isinstance(value, dict) else {}
+
+
+def _said(value):
+    """An answer as text: yes, no, -, or what was written."""
+    if value is None or value == "":
+        return "not recorded"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_said(v) for v in value) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{label(k)}: {_said(v)}" for k, v in value.items()) or "none"
+    return str(value)
+
+
+def _applies(found):
+    """[(what, reason)] of the stops or cautions that apply."""
+    if not isinstance(found, dict):
+        return []
+    return [(label(k), "no reason given" if v is True else str(v)) for k, v in found.items() if v not in (False, None)]
+
+
+def lines(reader):
+    """(before, after): the screening lines of a record, {} where there is none."""
+    found = reader.of("screening")
+    after = next((line for line in reversed(found) if line.get("phase") == "after"), {})
+    before = next((line for line in found if line.get("phase") != "after"), {})
+    return before, after
+
+
+def table(reader):
+    """The page's dict. before, after: [(label, text)]. stops, cautions: [(what, reason)] of those that apply."""
+    before, after = lines(reader)
+    answers = _dict(before.get("answers"))
+    told = [(label(k), _said(v)) for k, v in answers.items() if k not in _APART]
+    told += [(label(k), _said(v)) for k, v in _dict(answers.get("checks")).items()]
+    needles = _dict(answers.get("needles"))
+    if needles:
+        told.append(("needles in", _said(needles.get("in")) + _unstimulated(needles)))
+    return {
+        "asked": bool(answers),
+        "yes": bool(before.get("yes")),
+        "reason": before.get("reason"),
+        "acknowledged": before.get("acknowledged") or [],
+        "before": told,
+        "stops": _applies(answers.get("stops")),
+        "stops_asked": len(_dict(answers.get("stops"))),
+        "cautions": _applies(answers.get("cautions")),
+        "pairs": [p for p in answers.get("pairs") or [] if isinstance(p, dict)] if answers else [],
+        "pain": (answers.get("pain"), after.get("pain")),
+        "after": _after(after),
+        "has_after": bool(after),
+    }
+
+
+def _unstimulated(needles):
+    rest = number(needles.get("unstimulated"))
+    return f", of these {rest} dwell without current" if rest else ""
+
+
+def _after(after):
+    rows = [(text, _said(after.get(name))) for name, text in _AFTER.items() if name in after]
+    if after.get("dwell_ms") is not None:
+        rows.append(("needles were in for", span(after["dwell_ms"])))
+    if after.get("needles_out") is not None:
+        rows.append(("needles out", _said(after["needles_out"])))
+    for name, value in after.items():
+        if name not in _AFTER_APART and name not in _LINE and (value or not name.endswith("_note")):
+            rows.append((label(name), "none" if name == "adverse" and not value else _said(value)))
+    return rows
+
+
+def alerts(reader, ended):
+    """[(level, head, text)]: needles that do not add up, stops overridden, steps that nobody confirmed.
+
+    ended: the record is closed, so what is not there will not come any more.
+    """
+    before, after = lines(reader)
+    answers, found = _dict(before.get("answers")), []
+    for what, reason in _applies(answers.get("stops")):
+        found.append(("stop", "A screening stop was overridden", f"{what}: {reason}"))
+    needles_in = number(_dict(answers.get("needles")).get("in"))
+    if needles_in is None:
+        needles_in = number(after.get("needles_in"))
+    needles_out = number(after.get("needles_out"))
+    if needles_out is not None and (after.get("mismatch") or needles_out != needles_in):
+        text = f"{_said(needles_in)} in, {needles_out} out. Look for what is missing before the person leaves."
+        found.append(("stop", "Needles in and needles out do not agree", text))
+    elif needles_in and needles_out is None and ended:
+        text = f"{needles_in} went in; no count of what came out is on record."
+        found.append(("stop", "Needles were not counted out", text))
+    if not answers and before:
+        reason = before.get("reason")
+        text = f"Reason given: {reason}" if reason else "No reason is on record."
+        found.append(("warn", "No screening: the session was started with --yes", text))
+    if answers and not after and ended:
+        found.append(("warn", "The steps after the session are not on record", "They were left out or cut short."))
+    for name, text in _AFTER.items():
+        if after.get(name) is False and name != "twitch":
+            found.append(("warn", "Not confirmed", text))
+    if after.get("adverse"):
+        found.append(("stop", "An adverse event was noted", _said(after["adverse"])))
+    return found

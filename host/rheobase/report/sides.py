@@ -1,0 +1,155 @@
+"""Planned and delivered, side by side, channel by channel. Arithmetic on a record's own configuration. Judges nothing.
+
+What was planned is counted on the very plan that the board plays.
+"""
+
+import json
+from functools import lru_cache
+
+from rheocore import limits
+from rheocore.config import ConfigError, check
+from rheocore.envelope import ONE, Envelope
+from rheocore.plan import Plan
+from rheocore.units import fmt_duration, fmt_resistance
+
+from rheobase import boards, figures, order
+from rheobase.dose import AT_AMPLITUDE_PERCENT, number
+from rheobase.errors import RheoError
+from rheobase.link import words as link_words
+from rheobase.report.words import charge, count, current, span
+
+NONE = "\u2013"
+
+
+class Planned:
+    """What a configuration plays from its start to its end, counted on the very plan that the board plays.
+
+    pulses; charge_pc(ua): charge of one phase in sum at a target of `ua`, ramps included; at_amplitude_ms.
+    """
+
+    def __init__(self, cfg):
+        plan, envelope = Plan(cfg), Envelope(cfg)
+        self.pulses = self._weight = 0
+        while plan.next():
+            if plan.pulse:
+                self.pulses += 1
+                self._weight += (plan.lo & 0x3FF) * (envelope.level(plan.at_us // 1000) >> 4)
+        full, step_ms = ONE * AT_AMPLITUDE_PERCENT // 100, 50
+        self.at_amplitude_ms = step_ms * sum(envelope.level(t) >= full for t in range(0, cfg["duration_ms"], step_ms))
+
+    def charge_pc(self, ua):
+        return ua * self._weight >> 12
+
+
+@lru_cache(maxsize=8)
+def _planned(text):
+    return Planned(json.loads(text))
+
+
+def planned(cfg):
+    """Planned of a checked configuration; channels that play the same train share it."""
+    return _planned(json.dumps({**cfg, "amplitude_ua": 0, "max_ua": 0}, sort_keys=True))
+
+
+def playable(cfg):
+    """The configuration if it can be played, else None: a record is read as it is found."""
+    try:
+        return check(cfg)
+    except ConfigError:
+        return None
+
+
+def ratings(reader):
+    """The board's description, with the limits that the board itself told when the session began; None if unknown."""
+    told = reader.opened.get("limits")
+    try:
+        return {**boards.load(reader.opened.get("board")), **(told if isinstance(told, dict) else {})}
+    except (RheoError, TypeError):
+        return None
+
+
+def highest_target_ua(track, n):
+    """The highest amplitude that was ever asked for on channel n: by the order, or by the operator."""
+    return max(ua for _, ua in track.targets[n])
+
+
+def rows(track, n, cfg, dose, board, ended):
+    """[(label, planned, delivered)] of channel n. cfg: its configuration, playable, or None. dose: its figures.
+
+    ended: the record is closed, so its counts are the last word.
+    """
+    so_far = "" if ended else " so far"
+    if cfg is None:
+        return [("configuration", "not on record, or not playable", NONE), *_counts(dose, so_far, None, None)]
+    asked_ua = cfg["amplitude_ua"]
+    target_ua = highest_target_ua(track, n)
+    mean_ua = track.mean_at_amplitude(n)
+    raised = "0, raised by the operator" if not asked_ua else current(asked_ua)
+    if target_ua != asked_ua:
+        raised += f", at most to {current(target_ua)}"
+    plan = planned(cfg)
+    worst = figures.worst_duty(cfg)
+    width_us = max(w for w in (cfg.get("width_us"), cfg.get("lo_width_us"), cfg.get("hi_width_us")) if w)
+    rms = lambda ua: current(round(figures.i_rms_ua(ua, *worst)))  # noqa: E731
+    found = [
+        ("train", f"{order.train_words(cfg)}, gap {cfg['gap_us']} \u00b5s", _rate(dose, track)),
+        ("ramps", _ramps(cfg), NONE),
+        ("duration", span(cfg["duration_ms"]), span(track.live_ms) + so_far),
+        ("target", raised, f"highest set-point {current(dose['peak_ua'])}"),
+        ("current at amplitude", current(target_ua), _measured(mean_ua, target_ua)),
+        ("charge of a phase", charge(target_ua * width_us // 1000), charge(dose["peak_ua"] * width_us // 1000)),
+        ("RMS current", rms(target_ua), rms(dose["peak_ua"])),
+        *_counts(dose, so_far, plan, asked_ua),
+    ]
+    if board is not None:
+        found += _limits(cfg, board, dose["peak_ua"])
+    return found
+
+
+def _rate(dose, track):
+    if not dose["pulses"] or not track.live_ms:
+        return NONE
+    return f"{dose['pulses'] * 1000 / track.live_ms:.4g} pulses a second on average"
+
+
+def _ramps(cfg):
+    words = f"up {fmt_duration(cfg['ramp_up_ms'])}, down {fmt_duration(cfg['ramp_down_ms'])}"
+    if "on_ms" in cfg:
+        words += f", within {fmt_duration(cfg['on_ms'])} on; then {fmt_duration(cfg['off_ms'])} off"
+    return words
+
+
+def _measured(mean_ua, target_ua):
+    if mean_ua is None:
+        return "not measured"
+    return f"mean of the measured {current(mean_ua)}" + (f" ({100 * mean_ua / target_ua:.1f} %)" if target_ua else "")
+
+
+def _counts(dose, so_far, plan, asked_ua):
+    """plan: a Planned, or None. asked_ua: what the order asked for; 0: the operator's, so no charge can be planned."""
+    pulses = count(dose["pulses"]) + so_far
+    if plan and plan.pulses and number(dose["pulses"]) is not None:
+        pulses += f" ({100 * dose['pulses'] / plan.pulses:.4g} %)"
+    cut = {None: "; whether one was cut is unknown", 0: ", none cut"}.get(
+        dose["truncated"], f", {dose['truncated']} cut"
+    )
+    return [
+        ("whole pulses", count(plan.pulses) if plan else NONE, pulses + cut),
+        (
+            "charge of one phase, in sum",
+            charge(plan.charge_pc(asked_ua) // 1000) if asked_ua and plan else NONE,
+            charge(dose["charge_nc"]) + so_far,
+        ),
+        ("time at amplitude", span(plan.at_amplitude_ms) if plan else NONE, span(dose["at_amplitude_ms"]) + so_far),
+        ("mean impedance", NONE, "not measured" if dose["mean_ohms"] is None else fmt_resistance(dose["mean_ohms"])),
+    ]
+
+
+def _limits(cfg, board, peak_ua):
+    """What bounds the amplitude, lowest first: all of it was kept before anything was sent."""
+    caps = sorted(limits.amplitude_caps_ua(cfg, board), key=lambda cap: cap[1])
+    name, lowest_ua = caps[0]
+    whose = lambda name: link_words.LIMITS.get("limit_" + name, name)  # noqa: E731
+    others = "; ".join(f"{whose(other)} {current(ua)}" for other, ua in caps[1:])
+    share = f"{100 * peak_ua / lowest_ua:.3g} % of it reached" if lowest_ua else NONE
+    return [("highest allowed", f"{current(lowest_ua)}: {whose(name)}. Then: {others}", share)]

@@ -1,0 +1,263 @@
+"""What a record tells, as one dict for the page: the end, what to know about it, both sides of each channel, evidence.
+
+Says only what the record holds, and says what it does not hold. No text here is HTML: the page escapes all of it.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+
+from rheocore import faults
+from rheocore.units import decimal, fmt_area, fmt_resistance
+
+import rheobase
+from rheobase import dose as doses
+from rheobase import library
+from rheobase.dose import number
+from rheobase.report import pictures, screening, sides, words
+from rheobase.report.track import Track
+from rheobase.wording import AFTERCARE, TAGS, WORDING
+
+GAPS_SHOWN = 8
+
+
+def tell(reader):
+    """The page's dict of a RecordReader."""
+    track, dose = Track(reader), doses.of_record(reader)
+    board, ended = sides.ratings(reader), reader.state == "complete"
+    configs = {n: sides.playable(cfg) for n, cfg in doses.configs(reader).items()}
+    return {
+        "id": reader.id,
+        "modelled": reader.modelled,
+        "verdict": _verdict(reader, track),
+        "alerts": _alerts(reader, track, dose, configs) + screening.alerts(reader, ended),
+        "head": _head(reader, track),
+        "dose": [_dose_row(n, figures) for n, figures in dose.items()],
+        "ended": ended,
+        "channels": [_channel(reader, track, n, configs[n], dose[n], board, ended) for n in sorted(configs)],
+        "screening": screening.table(reader),
+        "events": [_event(track, *told) for told in words.sentences(reader)],
+        "protocols": _protocols(reader),
+        "tags": TAGS,
+        "aftercare": AFTERCARE,
+        "versions": _versions(reader),
+        "wording": WORDING,
+    }
+
+
+def _verdict(reader, track):
+    """(level, head, text): how it ended, first of all."""
+    closed = reader.first("close")
+    state, reason = reader.state, closed.get("stop_reason")
+    fault = closed.get("fault") or (reason if reason in faults.FAULTS else None)
+    ran = words.span(closed.get("duration_ms") if closed else track.live_ms)
+    if state == "running":
+        return "warn", "The session is still running", f"This page tells what was on record until now, {ran} of output."
+    if state == "crashed":
+        seen = track.end_us / 1e6
+        latched = [line for line in reader.of("fault")] + [e for e in reader.of("event") if e.get("event") == "fault"]
+        text = (
+            "The host ended (it was killed, crashed or lost power) before it could close this record. What follows is "
+            f"what was on record until then: {ran} of output, the last word {seen:.1f} s after the start. What the "
+            "board did after that is not on record; it is made to end its output by itself when its host is gone."
+        )
+        if latched:
+            text += " The last fault on record: " + words.event(latched[-1])
+        return "stop", "The record breaks off: no end is on record", text
+    if fault:
+        name = str(fault)
+        text = f"{faults.sentence(name)} {faults.remedy(name)} Output lasted {ran}."
+        if closed.get("fault") is None:
+            text += " The board could not be asked afterwards: counts are those of its last telemetry."
+        return "stop", f"Ended by a fault: {words.label(name)}", text
+    if not track.started and not closed.get("duration_ms"):
+        return "warn", "Nothing came out", _sentence(reason) + " The session was not started."
+    if reason == "time_over":
+        return "good", "Ran to its planned end", f"{faults.sentence(reason)} Output lasted {ran}."
+    return "warn", "Ended before its time", f"{_sentence(reason)} Output lasted {ran}."
+
+
+def _sentence(reason):
+    return faults.sentence(reason) if isinstance(reason, str) else "Why is not on record."
+
+
+def _alerts(reader, track, dose, configs):
+    """[(level, head, text)] of what makes this record less than it should be, or other than it was planned."""
+    found, closed = [], reader.first("close")
+    lost = len(reader.missing())
+    if reader.torn or reader.damaged or lost:
+        parts = [f"{reader.damaged} damaged" if reader.damaged else "", f"{lost} missing" if lost else "",
+                 "the last one torn" if reader.torn else ""]  # fmt: skip
+        text = ", ".join(part for part in parts if part) + ". What is shown comes from the lines that are whole."
+        found.append(("warn", "Lines of this record are lost", text))
+    if track.gaps:
+        found.append(("warn", "Telemetry is missing", _gap_words(track)))
+    if track.backwards:
+        text = f"{track.backwards} samples after it are left out: the board was reset."
+        found.append(("stop", "The board's clock went back", text))
+    if not track.count:
+        found.append(("warn", "No telemetry is on record", "Amplitude, impedance and time at amplitude are unknown."))
+    for line in reader.of("event"):
+        if line.get("event") == "clock_jump":
+            found.append(("warn", "The host's clock jumped", words.jump(line)))
+    for n, figures in dose.items():
+        if figures["truncated"]:
+            found.append(
+                ("stop", f"Channel {n}: a pulse was cut", "Its second phase may be missing: it is not counted.")
+            )
+        if configs.get(n):
+            whole = closed.get("stop_reason") == "time_over" and not track.spans(("paused",))
+            found += _other_count(n, figures["pulses"], sides.planned(configs[n]).pulses, whole)
+    for protocol in _carried(reader).values():
+        name, told = protocol.get("id"), reader.opened.get("hash")
+        if isinstance(told, dict) and told.get(name) != _hash(protocol):
+            found.append(("stop", "A protocol on record does not match its hash", str(name)))
+    for kind in reader.opened.get("assumed") or ():
+        text = f"Assumed: {_electrodes(reader.opened.get('load'))}."
+        found.append(("warn", f"The size of the {kind} was not told", text))
+    return found
+
+
+def _other_count(n, pulses, planned, whole):
+    """An alert if channel n reports other pulses than its plan has; fewer are right unless it was played as a whole."""
+    if number(pulses) is None or pulses == planned or (pulses < planned and not whole):
+        return []
+    text = f"{words.count(planned)} were planned, {words.count(pulses)} are reported."
+    return [("stop" if pulses > planned else "warn", f"Channel {n}: other pulses than planned", text)]
+
+
+def _gap_words(track):
+    shown = ", ".join(f"{start / 1e6:.1f} to {end / 1e6:.1f} s" for start, end in track.gaps[:GAPS_SHOWN])
+    more = f" and {len(track.gaps) - GAPS_SHOWN} more" if len(track.gaps) > GAPS_SHOWN else ""
+    total = words.span(sum(end - start for start, end in track.gaps) // 1000)
+    return (
+        f"{total} in {len(track.gaps)} gaps, hatched in the pictures: {shown}{more}. Time at amplitude and the highest "
+        "set-point are at least what is shown; the mean impedance is that of the samples that came. Pulses and charge "
+        "are the board's own count."
+    )
+
+
+def _head(reader, track):
+    opened, plan = reader.opened, reader.opened.get("plan")
+    rows = [
+        ("started", _stamp(opened.get("host_utc"))),
+        ("protocol", str(opened.get("protocol") or words.UNKNOWN)),
+        ("person", str(opened.get("person") or "no code given")),
+        ("board", f"{opened.get('board') or words.UNKNOWN}, serial {opened.get('serial') or words.UNKNOWN}"),
+        ("electrodes", _electrodes(opened.get("load"))),
+        ("pauses", _pauses(track)),
+    ]
+    if isinstance(plan, dict):
+        rows.insert(
+            3, ("course", f"{plan.get('course')}, session {plan.get('number')} of {plan.get('planned') or 'as needed'}")
+        )
+    return rows
+
+
+def _stamp(utc):
+    return f"{str(utc)[:10]} {str(utc)[11:19]} UTC" if isinstance(utc, str) else words.UNKNOWN
+
+
+def _electrodes(load):
+    if not isinstance(load, dict):
+        return words.UNKNOWN
+    needle, pad, parts = load.get("needle"), load.get("pad"), []
+    if isinstance(needle, dict):
+        size = (decimal(number(needle.get(name)) or 0, 1000) for name in ("diameter_um", "length_um"))
+        parts.append("needle {} \u00d7 {} mm inserted".format(*size))
+    if isinstance(pad, dict):
+        parts.append(f"pad {fmt_area(number(pad.get('area_mm2')) or 0)}")
+    return ", ".join(parts) or words.UNKNOWN
+
+
+def _pauses(track):
+    spans = track.spans(("paused",))
+    if not spans:
+        return "none"
+    return (
+        f"{len(spans)}, {words.span(sum(end - start for start, end in spans) // 1000)} in all, not counted as duration"
+    )
+
+
+def _dose_row(n, figures):
+    return {
+        "n": n,
+        "pulses": words.count(figures["pulses"]),
+        "truncated": words.count(figures["truncated"]),
+        "charge": words.charge(figures["charge_nc"]),
+        "at_amplitude": words.span(figures["at_amplitude_ms"]),
+        "peak": words.current(figures["peak_ua"]),
+        "ohms": "not measured" if figures["mean_ohms"] is None else fmt_resistance(figures["mean_ohms"]),
+    }
+
+
+def _channel(reader, track, n, cfg, figures, board, ended):
+    protocol = _carried(reader).get(_protocol_of(reader, n), {})
+    drawn_ua = sides.highest_target_ua(track, n) or (cfg or {}).get("max_ua") or 0
+    return {
+        "n": n,
+        "protocol": _protocol_of(reader, n) or words.UNKNOWN,
+        "title": str(protocol.get("title") or ""),
+        "sides": sides.rows(track, n, cfg, figures, board, ended),
+        "drawn_at": words.current(drawn_ua),
+        "planned_image": pictures.planned(cfg, drawn_ua) if cfg else None,
+        "delivered_image": pictures.delivered(track, n, reader.modelled) if track.count else None,
+    }
+
+
+def _protocol_of(reader, n):
+    channel = (reader.opened.get("channels") or {}).get(n)
+    name = channel.get("protocol") if isinstance(channel, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _carried(reader):
+    """{id: protocol} that the record carries with it."""
+    found = reader.opened.get("protocols")
+    return {k: p for k, p in found.items() if isinstance(p, dict)} if isinstance(found, dict) else {}
+
+
+def _hash(protocol):
+    try:
+        return library.protocol_hash(protocol)
+    except (TypeError, ValueError):
+        return None
+
+
+def _event(track, line, text, grave):
+    us = number(line.get("dev_us"))
+    return {
+        "session": "" if us is None else words.clock(us - track.zero_us),
+        "board": "" if us is None else words.clock(us),
+        "host": str(line.get("host_utc") or "")[11:23],
+        "text": text,
+        "grave": grave,
+    }
+
+
+def _protocols(reader):
+    """[{id, title, hash, sources: [(tag, for, cite)]}]: where the numbers come from, and how well they are known."""
+    told = reader.opened.get("hash")
+    found = []
+    for name, protocol in _carried(reader).items():
+        sources = [
+            (str(s.get("tag")), ", ".join(map(str, s.get("for") or ())), str(s.get("cite")))
+            for s in protocol.get("source") or ()
+            if isinstance(s, dict)
+        ]
+        digest = told.get(name) if isinstance(told, dict) else None
+        title = str(protocol.get("title") or "")
+        found.append({"id": name, "title": title, "hash": str(digest or words.UNKNOWN), "sources": sources})
+    return found
+
+
+def _versions(reader):
+    firmware = reader.opened.get("firmware")
+    firmware = firmware if isinstance(firmware, dict) else {}
+    known = lambda name: str(firmware.get(name) or words.UNKNOWN)  # noqa: E731
+    return [
+        ("firmware", f"{known('version')}, {known('origin')}, library hash {known('hash')}"),
+        ("MicroPython", f"{known('micropython')}, wire version {known('wire')}"),
+        ("host", f"rheo {reader.opened.get('host') or words.UNKNOWN} kept the record"),
+        ("record", f"{len(reader.lines)} lines, SHA-256 {hashlib.sha256(reader.path.read_bytes()).hexdigest()}"),
+        ("this page", f"made by rheo {rheobase.__version__} on {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+    ]
