@@ -32,6 +32,7 @@ KINDS = {  # kind: what its lines usually carry beside n, host_utc, dev_us
 CSV_COLUMNS = ("dev_us", "state", "channel", "set_ua", "meas_ua", "ohms", "pulses", "charge_nc", "fault")
 CLOCK_JUMP_S = 1.0  # host_utc and host_ms may drift apart by so much before a clock_jump is put on record
 LINE_BYTES = 600  # generous size of a telemetry line with three channels
+LINES_MAX = 1_000_000  # more than any session writes
 MARGIN_BYTES = 1_000_000  # room beyond the telemetry: events, pictures' share, other programs
 SCHEMA = 1
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,24}")
@@ -284,8 +285,8 @@ class RecordReader:
 
     def missing(self):
         """Numbers of lines that are not there although later ones are."""
-        seen = {line.get("n") for line in self.lines}
-        return [n for n in range(1, max((n for n in seen if isinstance(n, int)), default=0)) if n not in seen]
+        seen = {n for n in (line.get("n") for line in self.lines) if isinstance(n, int) and n <= LINES_MAX}
+        return [n for n in range(1, max(seen, default=0)) if n not in seen]
 
     def summary(self):
         """What is known of the session, JSON-ready: id, state, protocol, modelled, stop_reason, channels, ..."""

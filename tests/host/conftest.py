@@ -18,6 +18,18 @@ def private_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def plain_report(request, monkeypatch):
+    """Sessions in this process write a report of one word (tests/record has the real one), but for those marked."""
+    if "real_report" not in request.fixturenames:
+        monkeypatch.setattr("rheobase.report.page", lambda reader: "report")
+
+
+@pytest.fixture
+def real_report():
+    """This test wants the report as it is."""
+
+
 @pytest.fixture
 def board():
     with FakeBoard() as fake:

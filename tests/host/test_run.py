@@ -4,6 +4,7 @@ import contextlib
 import json
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 from host.calling import records, until
@@ -37,7 +38,7 @@ def test_a_session_ends_by_itself_and_its_data_are_the_contracts(rheo, run_words
     assert data["pulses"] == {"1": 200} and data["truncated"] == {"1": 0}
     assert data["duration_s"] == pytest.approx(2.0, abs=0.1)
     assert data["charge_uc"]["1"] == pytest.approx(30, rel=0.05)  # 200 pulses of 100 us, 2 mA but for two ramps
-    assert data["vcd"] is None and data["report"] is None
+    assert data["vcd"] is None and data["report"] == str(Path(data["log"]).with_name("report.html"))
 
 
 def test_the_record_tells_the_whole_session(rheo, run_words, tmp_path):
@@ -53,6 +54,25 @@ def test_the_record_tells_the_whole_session(rheo, run_words, tmp_path):
     assert states[-4:] == ["ramp_up", "run", "ramp_down", "done"]
     assert len(record.of("telemetry")) >= 15
     assert record.first("close")["channels"]["1"]["pulses"] == 200
+
+
+def test_the_report_lies_beside_the_record_and_tells_how_it_ended(rheo, run_words, real_report):
+    answer = rheo(*run_words)
+    [record] = records()
+    page = record.path.with_name("report.html").read_text()
+    assert str(record.path.with_name("report.html")) in answer.out
+    assert "Ran to its planned end" in page and "200 (100 %), none cut" in page and "MODELLED LOAD" not in page
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_report_that_fails_never_fails_the_run(rheo, run_words, monkeypatch, error):
+    def fails(reader):
+        raise error
+
+    monkeypatch.setattr("rheobase.report.page", fails)
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 0 and answer.json["data"]["stop_reason"] == "time_over"
+    assert answer.json["data"]["report"] is None and "rheo log report last" in answer.err
 
 
 def test_log_dir_takes_the_record(rheo, run_words, tmp_path):

@@ -142,6 +142,10 @@ def treatment(
                              channels=rows)  # fmt: skip
         if not close:
             return writer.path
+        while more and stop_ms is None:  # what came after the last sample
+            us = START_US + (duration_ms + (pause[1] if pause else 0)) * 1000
+            pulses += plan.pulse
+            more = plan.next()
         delivered = {str(n): {"pulses": pulses, "truncated": 0, "charge_nc": charge_pc // 1000} for n in numbers}
         writer.write("event", us, event="state", detail="fault" if fault else "done")
         writer.write("event", us, event="fault" if fault else "end", detail=fault or end)

@@ -3,12 +3,6 @@
 import csv
 import io
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 from record.make_record import START_US, begin, channels, session
@@ -62,35 +56,6 @@ def test_a_crashed_session_still_tells_its_last_counts(tmp_path):
     summary = RecordReader(session(tmp_path, close=False)).summary()
     assert summary["stop_reason"] is None
     assert summary["channels"]["1"]["pulses"] == 190
-
-
-KILLED = """
-import sys
-sys.path[:0] = sys.argv[2].split(":")
-from record.make_record import begin, channels
-with begin(sys.argv[1]) as writer:
-    print(writer.path, flush=True)
-    n = 0
-    while True:
-        writer.write("event" if n % 10 == 0 else "telemetry", n, event="x", channels=channels(n))
-        n += 1
-"""
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_a_host_killed_at_a_random_moment_leaves_a_readable_prefix(tmp_path, seed):
-    """SIGKILL while lines are written as fast as they go: whole lines, no gap, at most the last one torn."""
-    words = [sys.executable, "-c", KILLED, str(tmp_path), os.pathsep.join(sys.path)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as host:
-        path = host.stdout.readline().strip()
-        time.sleep(random.Random(seed).uniform(0.005, 0.15))
-        host.send_signal(signal.SIGKILL)
-        host.wait(10)
-    reader = RecordReader(path)
-    assert reader.state == "crashed"
-    assert reader.damaged == 0 and reader.missing() == []
-    assert [line["n"] for line in reader.lines] == list(range(1, len(reader.lines) + 1))
-    assert reader.opened["protocol"] == "tens_conventional"
 
 
 def test_records_are_listed_newest_first_and_broken_folders_passed_over(tmp_path, monkeypatch):

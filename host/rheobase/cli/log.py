@@ -68,9 +68,9 @@ def _show_text(summary, figures, reader):
     if summary["duration_s"] is not None:
         rows.append(("duration", f"{summary['duration_s']:g} s"))
     if summary["stop_reason"]:
-        rows.append(("ended by", f"{summary['stop_reason']}: {faults.sentence(summary['stop_reason'])}"))
+        rows.append(("ended by", f"{summary['stop_reason']}: {faults.sentence(str(summary['stop_reason']))}"))
     if summary["fault"]:
-        rows.append(("fault", f"{summary['fault']}: {faults.sentence(summary['fault'])}"))
+        rows.append(("fault", f"{summary['fault']}: {faults.sentence(str(summary['fault']))}"))
     for channel, values in figures.items():
         rows.append((f"channel {channel}", _channel_words(values, bool(reader.first("close")))))
         rows.append(("", _dose_words(values)))

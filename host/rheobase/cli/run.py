@@ -36,7 +36,7 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
     file. Everything starts at zero and is raised live; an --amplitude is only a ceiling for that. Esc, Space, q,
     Ctrl-C or closing the terminal stop at once. With --yes nothing is asked and the ramps climb to --amplitude.
     """
-    from rheobase import discovery
+    from rheobase import discovery, report
 
     _check_words(app, acknowledged, yes, reason)
     is_emu = discovery.configured_port(app.port) == discovery.EMU
@@ -58,6 +58,7 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
         finally:
             _forget_lost_terminal()
     data["vcd"] = vcd
+    data["report"] = report.beside(data["log"], app.warn)
     app.answer(data, lambda: summary(data, board.emulated, ran.error is None))
     if ran.error:
         raise ran.error
@@ -134,6 +135,8 @@ def summary(data, emulated, in_order):
             text += f", {cut} cut short"
         lines.append(f"  channel {n}  {text}")
     lines.append(f"  record     {data['log']}")
+    if data["report"]:
+        lines.append(f"  report     {data['report']}")
     if data["vcd"]:
         lines.append(f"  edges      {data['vcd']}")
     return "\n".join(lines)

@@ -3,6 +3,8 @@
 No script, nothing fetched from elsewhere, every text of a user's escaped. It prints on A4.
 """
 
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from rheobase.errors import HostError
@@ -14,28 +16,45 @@ _HERE = Path(__file__).resolve().parent
 
 def page(reader):
     """The HTML of a RecordReader, whatever state its record is in."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     from rheobase.report.story import tell
+
+    style = (_HERE / "page.css").read_text(encoding="utf-8")
+    return _template().render(style=style, **tell(reader))
+
+
+@cache
+def _template():
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(_HERE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    style = (_HERE / "page.css").read_text(encoding="utf-8")
-    return environment.get_template("page.html").render(style=style, **tell(reader))
+    return environment.get_template("page.html")
 
 
 def write(reader, path):
     """Write the report of a RecordReader to `path`. Returns the path as text. Raises HostError."""
-    text = page(reader)
+    text, part = page(reader), Path(f"{path}.part")
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)  # a page that breaks off in the middle would not tell that it does
     except OSError as error:
+        with suppress(OSError):
+            part.unlink()
         hint = "Check the folder, its rights and the free space, or name another file with -o."
         raise HostError("report_not_writable", f"{path} cannot be written: {error.strerror}.", hint) from None
     return str(path)
 
 
-def beside(path):
-    """Write the report of the record at `path` beside it. Returns the report's path as text. Raises HostError."""
-    reader = RecordReader(path)
-    return write(reader, reader.path.with_name(FILE))
+def beside(path, warn):
+    """Write the report of the record at `path` beside it. Returns the report's path as text.
+
+    Never fails the session that it tells of: whatever goes wrong is told to `warn(text)`, and the path is None.
+    """
+    try:
+        reader = RecordReader(path)
+        return write(reader, reader.path.with_name(FILE))
+    except KeyboardInterrupt:
+        warn("The report was interrupted; `rheo log report last` makes it.")
+    except Exception as error:  # a bug here must not hide how the session ended
+        warn(f"There is no report: {error} The record is kept; `rheo log report last` tries again.")
+    return None

@@ -64,7 +64,7 @@ def _planned(text):
         _train(train_axis, cfg)
         _envelope(envelope_axis, cfg)
 
-    margins = {"left": 0.065, "right": 0.985, "bottom": 0.25, "top": 0.86, "wspace": 0.22}
+    margins = {"left": 0.055, "right": 0.985, "bottom": 0.25, "top": 0.86, "wspace": 0.22}
     return _picture(1.75, draw, margins, 1, 3, width_ratios=(1, 1.35, 1.35))
 
 
@@ -80,9 +80,8 @@ def _pulse(axis, cfg):
         place = "bottom" if value > 0 else "top"
         axis.text(sum(leg) / 2, 1.05 * value, f"{leg[1] - leg[0]:g} µs", ha="center", va=place, fontsize=7)
     axis.set_ylim(-1.4 * ma or -1, 1.4 * ma or 1)
-    axis.set_title(f"one pulse, gap {b[0] - a[1]:g} µs")
+    axis.set_title(f"one pulse (mA), gap {b[0] - a[1]:g} µs")
     axis.set_xlabel("µs")
-    axis.set_ylabel("mA")
 
 
 def _span_us(cfg):
@@ -114,7 +113,7 @@ def _train(axis, cfg):
     for points, colour in ((up, _A), (down, _B)):
         axis.plot([t / scale for t, _ in points], [v for _, v in points], color=colour, linewidth=0.8)
     axis.axhline(0, color=_SET, linewidth=0.8)
-    axis.set_title(f"{name}, at full amplitude")
+    axis.set_title(f"{name} at full amplitude (mA)")
     axis.set_xlabel(unit)
 
 

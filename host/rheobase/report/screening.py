@@ -20,6 +20,10 @@ def _dict(value):
     return value if isinstance(value, dict) else {}
 
 
+def listed(value):
+    return value if isinstance(value, list) else []
+
+
 def _said(value):
     """An answer as text: yes, no, -, or what was written."""
     if value is None or value == "":
@@ -61,12 +65,12 @@ def table(reader):
         "asked": bool(answers),
         "yes": bool(before.get("yes")),
         "reason": before.get("reason"),
-        "acknowledged": before.get("acknowledged") or [],
+        "acknowledged": listed(before.get("acknowledged")),
         "before": told,
         "stops": _applies(answers.get("stops")),
         "stops_asked": len(_dict(answers.get("stops"))),
         "cautions": _applies(answers.get("cautions")),
-        "pairs": [p for p in answers.get("pairs") or [] if isinstance(p, dict)] if answers else [],
+        "pairs": [p for p in listed(answers.get("pairs")) if isinstance(p, dict)],
         "pain": (answers.get("pain"), after.get("pain")),
         "after": _after(after),
         "has_after": bool(after),

@@ -68,6 +68,11 @@ def ratings(reader):
         return None
 
 
+def highest_allowed_ua(cfg, board):
+    """The highest amplitude that the limits allow, in uA; None where configuration or board are not known."""
+    return limits.amplitude_max_ua(cfg, board)[1] if cfg and board else None
+
+
 def highest_target_ua(track, n):
     """The highest amplitude that was ever asked for on channel n: by the order, or by the operator."""
     return max(ua for _, ua in track.targets[n])

@@ -29,7 +29,7 @@ def tell(reader):
         "id": reader.id,
         "modelled": reader.modelled,
         "verdict": _verdict(reader, track),
-        "alerts": _alerts(reader, track, dose, configs) + screening.alerts(reader, ended),
+        "alerts": _alerts(reader, track, dose, configs, board) + screening.alerts(reader, ended),
         "head": _head(reader, track),
         "dose": [_dose_row(n, figures) for n, figures in dose.items()],
         "ended": ended,
@@ -80,7 +80,7 @@ def _sentence(reason):
     return faults.sentence(reason) if isinstance(reason, str) else "Why is not on record."
 
 
-def _alerts(reader, track, dose, configs):
+def _alerts(reader, track, dose, configs, board):
     """[(level, head, text)] of what makes this record less than it should be, or other than it was planned."""
     found, closed = [], reader.first("close")
     lost = len(reader.missing())
@@ -100,6 +100,10 @@ def _alerts(reader, track, dose, configs):
         if line.get("event") == "clock_jump":
             found.append(("warn", "The host's clock jumped", words.jump(line)))
     for n, figures in dose.items():
+        allowed_ua = sides.highest_allowed_ua(configs.get(n), board)
+        if allowed_ua is not None and figures["peak_ua"] > allowed_ua:
+            text = f"{words.current(figures['peak_ua'])}; the highest allowed is {words.current(allowed_ua)}."
+            found.append(("stop", f"Channel {n}: the set-point was above the limit", text))
         if figures["truncated"]:
             found.append(
                 ("stop", f"Channel {n}: a pulse was cut", "Its second phase may be missing: it is not counted.")
@@ -107,11 +111,11 @@ def _alerts(reader, track, dose, configs):
         if configs.get(n):
             whole = closed.get("stop_reason") == "time_over" and not track.spans(("paused",))
             found += _other_count(n, figures["pulses"], sides.planned(configs[n]).pulses, whole)
-    for protocol in _carried(reader).values():
-        name, told = protocol.get("id"), reader.opened.get("hash")
+    told = reader.opened.get("hash")
+    for name, protocol in _carried(reader).items():
         if isinstance(told, dict) and told.get(name) != _hash(protocol):
-            found.append(("stop", "A protocol on record does not match its hash", str(name)))
-    for kind in reader.opened.get("assumed") or ():
+            found.append(("stop", "A protocol on record does not match its hash", name))
+    for kind in screening.listed(reader.opened.get("assumed")):
         text = f"Assumed: {_electrodes(reader.opened.get('load'))}."
         found.append(("warn", f"The size of the {kind} was not told", text))
     return found
@@ -205,7 +209,8 @@ def _channel(reader, track, n, cfg, figures, board, ended):
 
 
 def _protocol_of(reader, n):
-    channel = (reader.opened.get("channels") or {}).get(n)
+    channels = reader.opened.get("channels")
+    channel = channels.get(n) if isinstance(channels, dict) else None
     name = channel.get("protocol") if isinstance(channel, dict) else None
     return name if isinstance(name, str) else None
 
@@ -240,8 +245,8 @@ def _protocols(reader):
     found = []
     for name, protocol in _carried(reader).items():
         sources = [
-            (str(s.get("tag")), ", ".join(map(str, s.get("for") or ())), str(s.get("cite")))
-            for s in protocol.get("source") or ()
+            (str(s.get("tag")), ", ".join(map(str, screening.listed(s.get("for")))), str(s.get("cite")))
+            for s in screening.listed(protocol.get("source"))
             if isinstance(s, dict)
         ]
         digest = told.get(name) if isinstance(told, dict) else None

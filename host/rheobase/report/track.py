@@ -4,6 +4,7 @@ Time is the board's own (us from the first pulse on, pauses included): no clock 
 is NaN, and a stretch without telemetry is a gap: nothing is drawn or counted across it.
 """
 
+from itertools import pairwise
 from math import isnan, nan
 
 from rheocore.messages import BUSY, LIVE, TELEMETRY_MS
@@ -66,8 +67,8 @@ class Track:
 
     def spans(self, names):
         """[(from us, to us)] of the stretches in one of the states `names`; the last state stands until the end."""
-        ends = [us for us, _ in self.states[1:]] + [self.end_us]
-        return [(us, end) for (us, state), end in zip(self.states, ends, strict=True) if state in names and end > us]
+        edges = [*self.states, (self.end_us, None)]
+        return [(us, end) for (us, state), (end, _) in pairwise(edges) if state in names and end > us]
 
     @property
     def live_ms(self):

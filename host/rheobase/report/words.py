@@ -68,7 +68,7 @@ def jump(line):
         return "The host's clock jumped."
     way = "forward" if s > 0 else "back"
     return (
-        f"The host's clock jumped {way} by {abs(s):.10g} s (it was set, or the computer slept). "
+        f"The host's clock jumped {way} by {abs(s):.1f} s (it was set, or the computer slept). "
         "Order and durations here do not depend on it."
     )
 
