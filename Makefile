@@ -18,6 +18,7 @@ image: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/realtime_factor.py
 	$(BIN)/python benchmarks/three_channels.py
+	$(BIN)/python benchmarks/report.py
 
 faults: $(READY)
 	$(BIN)/python tests/faults/table.py $(ARGS)

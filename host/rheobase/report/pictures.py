@@ -7,6 +7,7 @@ import json
 from base64 import b64encode
 from functools import lru_cache
 from io import BytesIO
+from itertools import pairwise
 from math import isnan, nan
 
 from rheocore.envelope import ONE, Envelope
@@ -61,7 +62,7 @@ def _planned(text):
 
     def draw(pulse_axis, train_axis, envelope_axis):
         _pulse(pulse_axis, cfg)
-        _train(train_axis, cfg)
+        (_modulation if cfg["kind"] == "modulated" else _train)(train_axis, cfg)
         _envelope(envelope_axis, cfg)
 
     margins = {"left": 0.055, "right": 0.985, "bottom": 0.25, "top": 0.86, "wspace": 0.22}
@@ -90,8 +91,6 @@ def _span_us(cfg):
         return int(2.2 * cfg["burst_period_us"]), "bursts"
     if cfg["kind"] == "alternating":
         return 2 * cfg["dwell_ms"] * 1000, "one alternation"
-    if cfg["kind"] == "modulated":
-        return cfg["cycle_ms"] * 1000, "one modulation"
     return 8 * cfg["period_us"], "the train"
 
 
@@ -115,6 +114,24 @@ def _train(axis, cfg):
     axis.axhline(0, color=_SET, linewidth=0.8)
     axis.set_title(f"{name} at full amplitude (mA)")
     axis.set_xlabel(unit)
+
+
+def _modulation(axis, cfg):
+    """One cycle of a modulated train: too many pulses to draw, so rate and width of each."""
+    plan, times, rates, widths = Plan(cfg), [], [], []
+    while plan.next() and plan.at_us <= cfg["cycle_ms"] * 1000:
+        if plan.pulse:
+            times.append(plan.at_us / 1e6)
+            widths.append(plan.lo & 0x3FF)
+    rates = [1 / (later - t) for t, later in pairwise(times)]
+    for values, colour, unit in ((rates, _A, "Hz"), (widths[:-1], _B, "µs")):
+        axis.plot(times[:-1], values, color=colour, linewidth=1.2)
+        top = values.index(max(values))
+        side = {"ha": "left" if top < len(values) / 4 else "center", "va": "bottom", "color": colour, "fontsize": 7}
+        axis.annotate(unit, (times[top], values[top]), (2, 1), textcoords="offset points", **side)
+    axis.set_ylim(0, 1.18 * max(rates + widths))
+    axis.set_title("one modulation: rate and width")
+    axis.set_xlabel("s")
 
 
 def _envelope(axis, cfg):

@@ -14,7 +14,6 @@ from rheocore.units import fmt_duration, fmt_resistance
 
 from rheobase import boards, figures, order
 from rheobase.dose import AT_AMPLITUDE_PERCENT, number
-from rheobase.errors import RheoError
 from rheobase.link import words as link_words
 from rheobase.report.words import charge, count, current, span
 
@@ -61,11 +60,10 @@ def playable(cfg):
 
 def ratings(reader):
     """The board's description, with the limits that the board itself told when the session began; None if unknown."""
-    told = reader.opened.get("limits")
-    try:
-        return {**boards.load(reader.opened.get("board")), **(told if isinstance(told, dict) else {})}
-    except (RheoError, TypeError):
+    name, told = reader.opened.get("board"), reader.opened.get("limits")
+    if name not in boards.names():
         return None
+    return {**boards.load(name), **(told if isinstance(told, dict) else {})}
 
 
 def highest_allowed_ua(cfg, board):
