@@ -115,8 +115,9 @@ def _alerts(reader, track, dose, configs, board):
     for name, protocol in _carried(reader).items():
         if isinstance(told, dict) and told.get(name) != _hash(protocol):
             found.append(("stop", "A protocol on record does not match its hash", name))
-    for kind in screening.listed(reader.opened.get("assumed")):
-        text = f"Assumed: {_electrodes(reader.opened.get('load'))}."
+    for kind in map(str, screening.listed(reader.opened.get("assumed"))):
+        load = reader.opened.get("load")
+        text = f"Assumed: {_electrodes({kind: load.get(kind)} if isinstance(load, dict) else None)}."
         found.append(("warn", f"The size of the {kind} was not told", text))
     return found
 
