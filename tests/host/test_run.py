@@ -56,25 +56,6 @@ def test_the_record_tells_the_whole_session(rheo, run_words, tmp_path):
     assert record.first("close")["channels"]["1"]["pulses"] == 200
 
 
-def test_the_report_lies_beside_the_record_and_tells_how_it_ended(rheo, run_words, real_report):
-    answer = rheo(*run_words)
-    [record] = records()
-    page = record.path.with_name("report.html").read_text()
-    assert str(record.path.with_name("report.html")) in answer.out
-    assert "Ran to its planned end" in page and "200 (100 %), none cut" in page and "MODELLED LOAD" not in page
-
-
-@pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_report_that_fails_never_fails_the_run(rheo, run_words, monkeypatch, error):
-    def fails(reader):
-        raise error
-
-    monkeypatch.setattr("rheobase.report.page", fails)
-    answer = rheo(*run_words, "--json")
-    assert answer.code == 0 and answer.json["data"]["stop_reason"] == "time_over"
-    assert answer.json["data"]["report"] is None and "rheo log report last" in answer.err
-
-
 def test_log_dir_takes_the_record(rheo, run_words, tmp_path):
     data = rheo(*run_words, "--json", "--log-dir", tmp_path / "elsewhere").json["data"]
     assert data["log"].startswith(str(tmp_path / "elsewhere"))

@@ -1,0 +1,59 @@
+"""What `rheo run` leaves: a report beside the record, and a record that a jumping clock cannot harm. Wall: 5 s."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from host.calling import records
+from rheobase.record import Clock
+
+
+@pytest.fixture
+def run_words(board, short):
+    """Words of a session of 2 s (0.4 s of wall) on the fake board."""
+    return ["run", short, "--amplitude", "2mA", "--duration", "2s", "--yes", "--reason", "test", "-p", board.port]
+
+
+def test_the_report_lies_beside_the_record_and_tells_how_it_ended(rheo, run_words, real_report):
+    answer = rheo(*run_words)
+    [record] = records()
+    page = record.path.with_name("report.html").read_text("utf-8")
+    assert str(record.path.with_name("report.html")) in answer.out
+    assert "Ran to its planned end" in page and "200 (100 %), none cut" in page and "MODELLED LOAD" not in page
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_report_that_fails_never_fails_the_run(rheo, run_words, monkeypatch, error):
+    def fails(reader):
+        raise error
+
+    monkeypatch.setattr("rheobase.report.page", fails)
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 0 and answer.json["data"]["stop_reason"] == "time_over"
+    assert answer.json["data"]["report"] is None and "rheo log report last" in answer.err
+
+
+def test_a_session_in_fault_has_its_report_too(rheo, run_words, board):
+    threading.Timer(0.2, lambda: board.session.trip("electrode_open", 0)).start()
+    answer = rheo(*run_words, "--json")
+    assert answer.code == 6
+    assert Path(answer.json["data"]["report"]).read_text() == "report"
+
+
+@pytest.mark.parametrize("jump_s", [-7200.0, 90.0])
+def test_a_clock_set_in_mid_session_ends_nothing_and_is_on_record(rheo, run_words, monkeypatch, jump_s):
+    begun = time.monotonic()
+
+    def wall_s():
+        return time.time() + (jump_s if time.monotonic() - begun > 0.3 else 0)
+
+    monkeypatch.setattr(Clock, "wall_s", staticmethod(wall_s))
+    data = rheo(*run_words, "--json").json["data"]
+    assert data["stop_reason"] == "time_over" and data["duration_s"] == pytest.approx(2.0, abs=0.1)
+    [record] = records()
+    [jump] = [line for line in record.of("event") if line["event"] == "clock_jump"]
+    assert jump["s"] == pytest.approx(jump_s, abs=0.5)
+    assert record.state == "complete" and record.missing() == []
+    since = [line["host_ms"] for line in record.lines]
+    assert since == sorted(since)
