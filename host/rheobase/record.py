@@ -83,7 +83,8 @@ def _cannot(path, error):
 class RecordWriter:
     """Appends lines to one session's record. Each line is one write(); all but telemetry are synced to the disk.
 
-    Make it with create(); use it in a `with` block or call release(). Attributes: id, folder, path, n (lines so far).
+    Make it with create(); use it in a `with` block or call release(). Attributes: id, folder, path, n (lines so far),
+    dev_us (the latest device time that is known, or None).
     """
 
     def __init__(self, session_id, folder, descriptor, clock=Clock):
@@ -96,7 +97,7 @@ class RecordWriter:
         self._clock = clock
         self._begun_s = clock.steady_s()
         self._apart_s = clock.wall_s() - self._begun_s  # of the two clocks, when they last agreed
-        self._dev_us = None  # the newest that is known
+        self.dev_us = None
 
     @classmethod
     def create(cls, serial, duration_ms, log_dir=None, now=None, room_bytes=None, clock=Clock):
@@ -140,11 +141,11 @@ class RecordWriter:
         if kind not in KINDS:
             raise ValueError(f"no kind {kind}")
         if dev_us is not None:
-            self._dev_us = dev_us
+            self.dev_us = dev_us
         wall_s, steady_s = self._clock.wall_s(), self._clock.steady_s()
         jump_s = wall_s - steady_s - self._apart_s
         if abs(jump_s) > CLOCK_JUMP_S:
-            self._append("event", self._dev_us, wall_s, steady_s, {"event": "clock_jump", "s": round(jump_s, 3)})
+            self._append("event", self.dev_us, wall_s, steady_s, {"event": "clock_jump", "s": round(jump_s, 3)})
             self._apart_s += jump_s
         self._append(kind, dev_us, wall_s, steady_s, fields)
 

@@ -146,7 +146,7 @@ def test_planned_and_delivered_stand_side_by_side(tmp_path, plain):
     assert page.row("duration") == ["1 min", "30 s"]
     assert page.row("target") == ["8 mA", "highest set-point 8 mA"]
     assert page.row("whole pulses") == ["6\u202f000", "2\u202f990 (49.83 %), none cut"]
-    assert page.row("charge of a phase") == ["800 nC", "800 nC"]
+    assert page.row("charge a phase") == ["800 nC", "800 nC"]
     assert page.row("charge of one phase, in sum")[0] == "4.48 mC"
     assert page.row("time at amplitude") == ["52.8 s", "26.2 s"]
     assert page.row("highest allowed")[0].startswith("50 mA: the board's rating")
@@ -216,6 +216,8 @@ def test_a_session_that_never_started_says_that_nothing_came_out(tmp_path, plain
         writer.write("close", None, stop_reason=None, fault=None, duration_ms=0, channels={})
     page = page_of(writer.path)
     assert "! Nothing came out. Why is not on record. The session was not started." in page.text
+    why = {"code": "screening_stop", "message": "Not started: pacemaker."}
+    assert "Not started: pacemaker. The session" in page_of(change(writer.path, "close", not_started=why)).text
     assert "There is no telemetry to draw." in page.text and "! No telemetry is on record." in page.text
 
 
@@ -302,6 +304,33 @@ def test_an_overridden_stop_an_adverse_event_and_a_missing_step_are_told_with_th
     assert "!! A screening stop was overridden. pregnancy: arm only, midwife agrees" in text
     assert "!! An adverse event was noted. fainted, recovered" in text
     assert "! Not confirmed. needles into the sharps container" in text
+
+
+def test_steps_that_were_left_unfinished_are_told_and_none_is_taken_for_done(tmp_path, plain):
+    path = treatment(tmp_path, channel_count=1)
+    change(path, "screening", 1, **dict.fromkeys(AFTER), needles_in=8)  # the terminal was closed
+    page = page_of(path)
+    assert "! The steps after the session were not finished." in page.text
+    assert "!! Needles were not counted out. 8 went in" in page.text
+    assert page.row("leads off") == ["not recorded"] and "6 before, not recorded after" in page.text
+
+
+def test_overrides_and_needles_in_are_told_in_words(tmp_path, plain):
+    path = treatment(tmp_path, channel_count=1)
+    change(path, "event", 1, **{"in": 8, "unstimulated": 2, "dwell_planned_ms": 1_200_000})
+    change(path, "event", 2, event="override", what="fewer_pairs", reason="3 of 4 pairs, confirmed")
+    page = page_of(path)
+    assert "Needles are in: 8, 2 of them without current. The dwell time begins: 20 min are planned." in page.text
+    assert "Override: fewer pairs. 3 of 4 pairs, confirmed" in page.text
+
+
+def test_the_operators_own_ceiling_is_not_called_the_protocols(tmp_path, plain):
+    path = treatment(tmp_path, channel_count=1)
+    assert "the protocol's limit" in page_of(path).row("highest allowed")[0]
+    channels = RecordReader(path).opened["channels"]
+    channels["1"]["config"]["max_ua"] = 9_000
+    change(path, "open", channels=channels)
+    assert page_of(path).row("highest allowed")[0].startswith("9 mA: the operator's ceiling")
 
 
 def test_a_session_without_questions_says_so_and_why(tmp_path, plain):

@@ -41,7 +41,8 @@ def _applies(found):
     """[(what, reason)] of the stops or cautions that apply."""
     if not isinstance(found, dict):
         return []
-    return [(label(k), "no reason given" if v is True else str(v)) for k, v in found.items() if v not in (False, None)]
+    told = {k: v for k, v in found.items() if v not in (False, None)}
+    return [(label(k), "no reason given" if v is True else str(v)) for k, v in told.items()]
 
 
 def lines(reader):
@@ -71,6 +72,11 @@ def table(reader):
         "stops_asked": len(_dict(answers.get("stops"))),
         "cautions": _applies(answers.get("cautions")),
         "pairs": [p for p in listed(answers.get("pairs")) if isinstance(p, dict)],
+        "overrides": [
+            (label(line.get("what")), str(line.get("reason") or "no reason given"))
+            for line in reader.of("event")
+            if line.get("event") == "override"
+        ],
         "pain": (answers.get("pain"), after.get("pain")),
         "after": _after(after),
         "has_after": bool(after),
@@ -119,6 +125,8 @@ def alerts(reader, ended):
         found.append(("warn", "No screening: the session was started with --yes", text))
     if answers and not after and ended:
         found.append(("warn", "The steps after the session are not on record", "They were left out or cut short."))
+    if after and None in [after.get(name) for name in ("output_zero", "leads_off", "aftercare_told")]:
+        found.append(("warn", "The steps after the session were not finished", "What nobody told is not known."))
     for name, text in _AFTER.items():
         if after.get(name) is False and name != "twitch":
             found.append(("warn", "Not confirmed", text))

@@ -76,10 +76,10 @@ def highest_target_ua(track, n):
     return max(ua for _, ua in track.targets[n])
 
 
-def rows(track, n, cfg, dose, board, ended):
+def rows(track, n, cfg, dose, board, ended, ceiling=False):
     """[(label, planned, delivered)] of channel n. cfg: its configuration, playable, or None. dose: its figures.
 
-    ended: the record is closed, so its counts are the last word.
+    ended: the record is closed, so its counts are the last word. ceiling: the operator set one below the protocol's.
     """
     so_far = "" if ended else " so far"
     if cfg is None:
@@ -100,12 +100,12 @@ def rows(track, n, cfg, dose, board, ended):
         ("duration", span(cfg["duration_ms"]), span(track.live_ms) + so_far),
         ("target", raised, f"highest set-point {current(dose['peak_ua'])}"),
         ("current at amplitude", current(target_ua), _measured(mean_ua, target_ua)),
-        ("charge of a phase", charge(target_ua * width_us // 1000), charge(dose["peak_ua"] * width_us // 1000)),
+        ("charge a phase", charge(target_ua * width_us // 1000), charge(dose["peak_ua"] * width_us // 1000)),
         ("RMS current", rms(target_ua), rms(dose["peak_ua"])),
         *_counts(dose, so_far, plan, asked_ua),
     ]
     if board is not None:
-        found += _limits(cfg, board, dose["peak_ua"])
+        found += _limits(cfg, board, dose["peak_ua"], ceiling)
     return found
 
 
@@ -148,11 +148,16 @@ def _counts(dose, so_far, plan, asked_ua):
     ]
 
 
-def _limits(cfg, board, peak_ua):
-    """What bounds the amplitude, lowest first: all of it was kept before anything was sent."""
+def _limits(cfg, board, peak_ua, ceiling):
+    """What bounds the amplitude: the lowest cap, and the next ones. ceiling: the operator's own is in max_ua."""
     caps = sorted(limits.amplitude_caps_ua(cfg, board), key=lambda cap: cap[1])
     name, lowest_ua = caps[0]
-    whose = lambda name: link_words.LIMITS.get("limit_" + name, name)  # noqa: E731
-    others = "; ".join(f"{whose(other)} {current(ua)}" for other, ua in caps[1:])
+
+    def whose(name):
+        if name == "preset" and ceiling:
+            return "the operator's ceiling"
+        return link_words.LIMITS.get("limit_" + name, name)
+
+    others = "; ".join(f"{whose(other)} {current(ua)}" for other, ua in caps[1:3])
     share = f"{100 * peak_ua / lowest_ua:.3g} % of it reached" if lowest_ua else NONE
-    return [("highest allowed", f"{current(lowest_ua)}: {whose(name)}. Then: {others}", share)]
+    return [("highest allowed", f"{current(lowest_ua)}: {whose(name)}. Next: {others}", share)]

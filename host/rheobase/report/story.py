@@ -70,7 +70,9 @@ def _verdict(reader, track):
             text += " The board could not be asked afterwards: counts are those of its last telemetry."
         return "stop", f"Ended by a fault: {words.label(name)}", text
     if not track.started and not closed.get("duration_ms"):
-        return "warn", "Nothing came out", _sentence(reason) + " The session was not started."
+        why = closed.get("not_started")
+        told = str(why.get("message")) if isinstance(why, dict) else _sentence(reason)
+        return "warn", "Nothing came out", told + " The session was not started."
     if reason == "time_over":
         return "good", "Ran to its planned end", f"{faults.sentence(reason)} Output lasted {ran}."
     return "warn", "Ended before its time", f"{_sentence(reason)} Output lasted {ran}."
@@ -202,11 +204,18 @@ def _channel(reader, track, n, cfg, figures, board, ended):
         "n": n,
         "protocol": _protocol_of(reader, n) or words.UNKNOWN,
         "title": str(protocol.get("title") or ""),
-        "sides": sides.rows(track, n, cfg, figures, board, ended),
+        "sides": sides.rows(track, n, cfg, figures, board, ended, _ceiling(cfg, protocol)),
         "drawn_at": words.current(drawn_ua),
         "planned_image": pictures.planned(cfg, drawn_ua) if cfg else None,
         "delivered_image": pictures.delivered(track, n, reader.modelled) if track.count else None,
     }
+
+
+def _ceiling(cfg, protocol):
+    """True if the configuration allows less than its protocol: the operator wanted it so."""
+    bound = protocol.get("limits")
+    most_ma = bound.get("max_ma") if isinstance(bound, dict) else None
+    return bool(cfg) and isinstance(most_ma, (int, float)) and cfg["max_ua"] < 1000 * most_ma
 
 
 def _protocol_of(reader, n):

@@ -111,6 +111,13 @@ def _fault(name):
     return f"Fault: {faults.sentence(name)} {faults.remedy(name)}"
 
 
+def _needles_in(line):
+    planned, rest = line.get("dwell_planned_ms"), number(line.get("unstimulated"))
+    words = "Needles are in" + (f": {line['in']}" if number(line.get("in")) is not None else "")
+    words += f", {rest} of them without current" if rest else ""
+    return words + ". The dwell time begins" + (f": {span(planned)} are planned." if planned else ".")
+
+
 def _amplitude(line):
     return f"Channel {line.get('channel')}: the operator set the target to {current(line.get('ua'))}."
 
@@ -126,7 +133,7 @@ def _acknowledged(line):
 
 
 _HOST = {  # event of the host: its sentence
-    "needles_in": lambda line: "Needles are in: the dwell time begins.",
+    "needles_in": _needles_in,
     "amplitude": _amplitude,
     "titration": _titration,
     "pause": lambda line: "The operator paused.",
