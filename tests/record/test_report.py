@@ -308,7 +308,7 @@ def test_an_overridden_stop_an_adverse_event_and_a_missing_step_are_told_with_th
 
 def test_steps_that_were_left_unfinished_are_told_and_none_is_taken_for_done(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
-    change(path, "screening", 1, **dict.fromkeys(AFTER), needles_in=8)  # the terminal was closed
+    change(path, "screening", 1, **{**dict.fromkeys(AFTER), "needles_in": 8})  # the terminal was closed
     page = page_of(path)
     assert "! The steps after the session were not finished." in page.text
     assert "!! Needles were not counted out. 8 went in" in page.text
