@@ -324,6 +324,15 @@ def test_overrides_and_needles_in_are_told_in_words(tmp_path, plain):
     assert "Override: fewer pairs. 3 of 4 pairs, confirmed" in page.text
 
 
+def test_an_acknowledgement_says_of_what(tmp_path, plain):
+    path = treatment(tmp_path, channel_count=1)
+    change(path, "screening", acknowledged=["limit_current_density"])
+    change(path, "event", 1, event="acknowledged", code="limit_current_density", value=3331)
+    page = page_of(path)
+    assert "Acknowledged before the start: more than 2 mA/cm² RMS." in page.text
+    assert "Acknowledged: more than 2 mA/cm² RMS, from 3.331 mA on." in page.text
+
+
 def test_the_operators_own_ceiling_is_not_called_the_protocols(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
     assert "the protocol's limit" in page_of(path).row("highest allowed")[0]

@@ -1,7 +1,7 @@
 """What was asked, told and counted before and after a session, as rows for the page. Judges only the needle count."""
 
 from rheobase.dose import number
-from rheobase.report.words import label, span
+from rheobase.report.words import acknowledged, label, span
 
 # Answers that have a place of their own on the page.
 _APART = ("stops", "cautions", "pairs", "needles", "checks", "pain")
@@ -66,7 +66,7 @@ def table(reader):
         "asked": bool(answers),
         "yes": bool(before.get("yes")),
         "reason": before.get("reason"),
-        "acknowledged": listed(before.get("acknowledged")),
+        "acknowledged": [acknowledged(code) for code in listed(before.get("acknowledged"))],
         "before": told,
         "stops": _applies(answers.get("stops")),
         "stops_asked": len(_dict(answers.get("stops"))),

@@ -18,6 +18,7 @@ STATES = {
     "done": "Output off: the session is done.",
     "fault": "Output off: a fault is latched.",
 }
+ACKNOWLEDGED = {"limit_current_density": "more than 2 mA/cm² RMS"}
 LEVELS = {"sensory": "first felt", "comfortable": "strong and still comfortable"}
 
 
@@ -49,9 +50,11 @@ def clock(us):
 
 
 def span(ms):
-    """ "19 min 58 s", "12.3 s": a stretch of time, from ms."""
+    """ "19 min 58 s", "12.3 s", "23 ms": a stretch of time, from ms."""
     if number(ms) is None:
         return UNKNOWN
+    if 0 < ms < 100:
+        return f"{ms} ms"
     tenths = (abs(ms) + 50) // 100
     if tenths < 600:
         return f"{decimal(tenths, 10)} s"
@@ -127,9 +130,14 @@ def _titration(line):
     return f"Channel {line.get('channel')}: {LEVELS.get(level, label(level))} at {current(line.get('ua'))}."
 
 
+def acknowledged(code):
+    """What an acknowledgement's code stands for."""
+    return ACKNOWLEDGED.get(str(code), label(code))
+
+
 def _acknowledged(line):
-    value = line.get("value")
-    return f"Acknowledged: {label(line.get('code'))}" + (f" ({value})." if value is not None else ".")
+    above_ua = number(line.get("value"))
+    return f"Acknowledged: {acknowledged(line.get('code'))}" + (f", from {current(above_ua)} on." if above_ua else ".")
 
 
 _HOST = {  # event of the host: its sentence
