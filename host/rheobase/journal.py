@@ -7,6 +7,7 @@ from rheocore import messages
 
 import rheobase
 from rheobase import library
+from rheobase.dose import Dose
 from rheobase.record import SCHEMA, RecordWriter
 
 
@@ -14,7 +15,7 @@ class Journal:
     """The record of one session on `board` (link.greeting.Board). Creating it checks that it can be written.
 
     person: free code or None. plan: {course, number, planned} or None. protocols: chosen so far (checked protocols);
-    an order, once there is one, says it better. last: the latest telemetry item.
+    an order, once there is one, says it better. last: the latest telemetry item. dose: what was delivered so far.
     """
 
     def __init__(self, board, duration_ms, log_dir=None):
@@ -26,13 +27,14 @@ class Journal:
         self.plan = None
         self.protocols = []
         self.last = None
+        self.dose = Dose({})
         self.opened = False
         self.closed = False
 
     @property
     def dev_us(self):
         """The latest device time that is known."""
-        return self.last["dev_us"] if self.last else None
+        return self.writer.dev_us
 
     def open(self, wanted):
         """The first line. wanted: the order, or None where a session ends before there is one."""
@@ -40,6 +42,7 @@ class Journal:
         info = self.board.info
         protocols = {p["id"]: p for p in (self.protocols if wanted is None else [x.protocol for x in wanted.parts])}
         parts = wanted.parts if wanted else []
+        self.dose = Dose({p.n: p.cfg for p in parts})
         self.writer.write(
             "open",
             schema=SCHEMA,
@@ -66,6 +69,8 @@ class Journal:
     def event(self, kind, dev_us=None, **fields):
         """kind: the device's (state, fault, end), or the host's (needles_in, amplitude, ...)."""
         self.writer.write("event", self.dev_us if dev_us is None else dev_us, event=kind, **fields)
+        if kind == "amplitude":
+            self.dose.target(fields["channel"], fields["ua"])
 
     def fault(self, name, sentence):
         self.writer.write("fault", self.dev_us, fault=name, sentence=sentence)
@@ -74,6 +79,7 @@ class Journal:
         """item: of the client's queue. numbers: the configured channels, in order."""
         self.last = item
         self.writer.telemetry([item[name] for name in messages.TELEMETRY], numbers)
+        self.dose.take(item, self.board.client.rows(item, numbers))
 
     def close(self, **fields):
         """The last line."""

@@ -10,15 +10,12 @@ def duration_ms(session):
 
 
 def delivered(session):
-    """{"1": {pulses, truncated, charge_nc}}: the board's result, or the last telemetry of a lost one.
+    """{"1": dose.FIELDS}: the board's result, or the last telemetry of a lost one; {} if neither came.
 
     truncated is None where a lost board could not tell.
     """
-    if session.result:
-        return dict(sorted(session.result["channels"].items()))
-    last = session.journal.last
-    rows = session.client.rows(last, session.order.channels) if last else {}
-    return {n: {"pulses": r["pulses"], "truncated": None, "charge_nc": r["charge_nc"]} for n, r in rows.items()}
+    figures = session.journal.dose.figures(session.result)
+    return {n: channel for n, channel in figures.items() if channel["pulses"] is not None}
 
 
 def closing(session):

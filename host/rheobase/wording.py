@@ -9,14 +9,6 @@ WORDING = (
     "this for people becomes responsible for ethics approval, electrical-safety testing and regulation."
 )
 
-# What is told after a session. (tag, sentence): the practice pages on dry needling say it (PC), or decided here (D).
-AFTERCARE = (
-    ("PC", "Soreness for 24 to 48 hours and some redness where the needles or electrodes were are common."),
-    ("PC", "Drink enough, stretch gently, and do the exercises that were agreed on."),
-    ("D", "Tell your clinician about anything else, and at once about pain that grows, bleeding that does not stop, "
-     "fever, or trouble with breathing."),
-)  # fmt: skip
-
 # How well a number is known. The tag travels with the number.
 TAGS = {
     "V": "read in a stored source",

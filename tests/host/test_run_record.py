@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from host.calling import records
+from rheobase import dose
 from rheobase.record import Clock
 
 
@@ -57,3 +58,12 @@ def test_a_clock_set_in_mid_session_ends_nothing_and_is_on_record(rheo, run_word
     assert record.state == "complete" and record.missing() == []
     since = [line["host_ms"] for line in record.lines]
     assert since == sorted(since)
+
+
+def test_the_close_line_holds_the_dose_that_the_records_own_lines_add_up_to(rheo, run_words):
+    rheo(*run_words)
+    [record] = records()
+    told = record.first("close")["channels"]
+    assert told == dose.of_record(record)
+    assert told["1"]["pulses"] == 200 and told["1"]["peak_ua"] == 2000 and told["1"]["truncated"] == 0
+    assert told["1"]["at_amplitude_ms"] == pytest.approx(1100, abs=150)  # 2 s but for 90 % of two ramps of 0.5 s

@@ -129,7 +129,7 @@ def test_it_carries_the_wording_the_aftercare_the_sources_with_tags_and_every_ha
     path = treatment(tmp_path, channel_count=1)
     page, opened = page_of(path), RecordReader(path).opened
     assert WORDING in page.text
-    assert "Soreness for 24 to 48 hours" in page.text
+    assert "Some redness under the pads is common and passes. [G]" in page.text and "Soreness" not in page.text
     assert "[V] frequency_hz, width_us 80 to 150 Hz" in page.text and "[V-low] read in a weak source" in page.text
     assert opened["hash"]["tens_conventional"] in page.text and opened["firmware"]["hash"] in page.text
     import hashlib
@@ -146,7 +146,11 @@ def test_planned_and_delivered_stand_side_by_side(tmp_path, plain):
     assert page.row("duration") == ["1 min", "30 s"]
     assert page.row("target") == ["8 mA", "highest set-point 8 mA"]
     assert page.row("whole pulses") == ["6\u202f000", "2\u202f990 (49.83 %), none cut"]
-    assert page.row("charge a phase") == ["800 nC", "800 nC"]
+    assert page.row("charge a phase") == ["0.8 µC", "0.8 µC"]
+    assert page.row("current density") == ["0.0453 mA/cm² (limit 2 [V])", "0.0453 mA/cm²"]
+    assert page.row("energy a pulse") == ["0.0064 mJ (limit 300 [V])", "0.0064 mJ"]
+    assert "[V] current density RMS; more needs the operator's acknowledgement" in page.text
+    assert all(row[0] != "Shannon k" for row in page.rows if row)  # bounds needles only
     assert page.row("charge of one phase, in sum")[0] == "4.48 mC"
     assert page.row("time at amplitude") == ["52.8 s", "26.2 s"]
     assert page.row("highest allowed")[0].startswith("50 mA: the board's rating")
@@ -275,7 +279,7 @@ def test_an_emulated_board_is_loud_and_a_real_one_is_not_called_modelled(tmp_pat
 def test_screening_before_and_after_stand_side_by_side(tmp_path, plain):
     page = page_of(treatment(tmp_path))
     assert page.row("stops") == ["4 asked, none applies"]
-    assert page.row("cautions") == ["blood thinners: low dose aspirin, agreed with the clinic"]
+    assert page.row("cautions") == ["Takes blood thinners: low dose aspirin, agreed with the clinic"]
     assert page.row("consent") == ["yes"] and page.row("needles in") == ["8, of these 2 dwell without current"]
     assert page.row("needles were in for") == ["25 min"] and page.row("needles out") == ["8"]
     assert "Pain (0 to 10): 6 before, 3 after." in page.text
@@ -301,7 +305,7 @@ def test_an_overridden_stop_an_adverse_event_and_a_missing_step_are_told_with_th
     )
     change(path, "screening", 1, **{**AFTER, "adverse": "fainted, recovered", "sharps": False})
     text = page_of(path).text
-    assert "!! A screening stop was overridden. pregnancy: arm only, midwife agrees" in text
+    assert "!! A screening stop was overridden. Pregnancy: arm only, midwife agrees" in text
     assert "!! An adverse event was noted. fainted, recovered" in text
     assert "! Not confirmed. needles into the sharps container" in text
 

@@ -2,6 +2,7 @@
 
 from rheobase.dose import number
 from rheobase.report.words import acknowledged, label, span
+from rheobase.therapist import screening as asked
 
 # Answers that have a place of their own on the page.
 _APART = ("stops", "cautions", "pairs", "needles", "checks", "pain")
@@ -37,12 +38,23 @@ def _said(value):
     return str(value)
 
 
+def _question(name):
+    """The item as it was asked, or its id in words where this version does not ask it."""
+    known = {item["id"]: item["ask"] for item in asked.tables()["item"]}
+    return known.get(name, label(name))
+
+
 def _applies(found):
     """[(what, reason)] of the stops or cautions that apply."""
     if not isinstance(found, dict):
         return []
     told = {k: v for k, v in found.items() if v not in (False, None)}
-    return [(label(k), "no reason given" if v is True else str(v)) for k, v in told.items()]
+    return [(_question(k), "no reason given" if v is True else str(v)) for k, v in told.items()]
+
+
+def aftercare(configs):
+    """What to tell after a session with the electrodes of these configurations, each text with its tag."""
+    return asked.aftercare({cfg["electrode"] for cfg in configs if cfg} or {"needle", "skin"})
 
 
 def lines(reader):
@@ -73,7 +85,7 @@ def table(reader):
         "cautions": _applies(answers.get("cautions")),
         "pairs": [p for p in listed(answers.get("pairs")) if isinstance(p, dict)],
         "overrides": [
-            (label(line.get("what")), str(line.get("reason") or "no reason given"))
+            (_question(line.get("what")), str(line.get("reason") or "no reason given"))
             for line in reader.of("event")
             if line.get("event") == "override"
         ],

@@ -18,6 +18,7 @@ from rheobase.link import words as link_words
 from rheobase.report.words import charge, count, current, span
 
 NONE = "\u2013"
+NEEDLES_ONLY = ("k", "charge_density")  # the other electrodes have no such limit
 
 
 class Planned:
@@ -91,22 +92,41 @@ def rows(track, n, cfg, dose, board, ended, ceiling=False):
     if target_ua != asked_ua:
         raised += f", at most to {current(target_ua)}"
     plan = planned(cfg)
-    worst = figures.worst_duty(cfg)
-    width_us = max(w for w in (cfg.get("width_us"), cfg.get("lo_width_us"), cfg.get("hi_width_us")) if w)
-    rms = lambda ua: current(round(figures.i_rms_ua(ua, *worst)))  # noqa: E731
     found = [
         ("train", f"{order.train_words(cfg)}, gap {cfg['gap_us']} \u00b5s", _rate(dose, track)),
         ("ramps", _ramps(cfg), NONE),
         ("duration", span(cfg["duration_ms"]), span(track.live_ms) + so_far),
         ("target", raised, f"highest set-point {current(dose['peak_ua'])}"),
         ("current at amplitude", current(target_ua), _measured(mean_ua, target_ua)),
-        ("charge a phase", charge(target_ua * width_us // 1000), charge(dose["peak_ua"] * width_us // 1000)),
-        ("RMS current", rms(target_ua), rms(dose["peak_ua"])),
         *_counts(dose, so_far, plan, asked_ua),
     ]
+    found += _stress(cfg, target_ua, dose["peak_ua"])
     if board is not None:
         found += _limits(cfg, board, dose["peak_ua"], ceiling)
     return found
+
+
+def _stress(cfg, target_ua, peak_ua):
+    """What the target and what the highest set-point mean for electrode and tissue, each limit with its tag."""
+    at_target, at_peak = figures.stress(cfg, target_ua), figures.stress(cfg, peak_ua)
+    key, unit = "charge_per_phase_uc", "\u00b5C"
+    found = [("charge a phase", _amount(at_target[key], unit), _amount(at_peak[key], unit))]
+    for name, (what, key, unit, most, tag, _) in figures.RULES.items():
+        if key and (cfg["electrode"] == "needle" or name not in NEEDLES_ONLY):
+            limit = f" (limit {most:g} [{tag}])"
+            found.append((what, _amount(at_target[key], unit) + limit, _amount(at_peak[key], unit)))
+    return found
+
+
+def _amount(value, unit):
+    if value is None:
+        return NONE
+    return f"below 0.001 {unit}" if 0 < value < 0.001 else f"{value:.3g} {unit}".strip()
+
+
+def rules():
+    """[(tag, what, note)] of the limits that have more to say than their number."""
+    return [(tag, what, note) for what, _, _, _, tag, note in figures.RULES.values() if note]
 
 
 def _rate(dose, track):

@@ -15,7 +15,7 @@ from rheobase import library
 from rheobase.dose import number
 from rheobase.report import pictures, screening, sides, words
 from rheobase.report.track import Track
-from rheobase.wording import AFTERCARE, TAGS, WORDING
+from rheobase.wording import TAGS, WORDING
 
 GAPS_SHOWN = 8
 
@@ -37,8 +37,9 @@ def tell(reader):
         "screening": screening.table(reader),
         "events": [_event(track, *told) for told in words.sentences(reader)],
         "protocols": _protocols(reader),
+        "rules": sides.rules(),
         "tags": TAGS,
-        "aftercare": AFTERCARE,
+        "aftercare": screening.aftercare(configs.values()),
         "versions": _versions(reader),
         "wording": WORDING,
     }
