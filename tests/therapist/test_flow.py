@@ -7,7 +7,6 @@ import time
 
 import pytest
 from host.calling import call, records, until
-from rheocore import limits
 from rheocore.refusal import StateError
 from therapist.test_sessions import events
 
@@ -164,7 +163,6 @@ def test_words_that_cannot_be_used_are_a_sentence(person, board, words, exit_cod
     assert one.end() == exit_code and "configure" not in board.seen
 
 
-@pytest.mark.skipif(not hasattr(limits, "DENSE"), reason="this limit is not there yet")
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_more_than_2_ma_per_cm2_is_acknowledged_before_anything_is_raised_or_stays_the_ceiling(person, board, answer):
     one = person("needles")

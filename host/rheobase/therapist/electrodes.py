@@ -159,8 +159,7 @@ def about(visit, part):
 
 def warnings(visit, n, ua):
     """Sentences about a current on channel n that is allowed and should be thought about."""
-    found = getattr(limits, "warnings", lambda cfg, board: ())  # until the limits that warn are there
     [part] = [part for part in visit.session.order.parts if part.n == n]
     cfg = {**part.cfg, "amplitude_ua": ua}
-    told = found(cfg, order.ratings(visit.session.board.info))
+    told = limits.warnings(cfg, order.ratings(visit.session.board.info))
     return [words.warning(code, bound) for code, _, _, bound in told if code != "output_active"]
