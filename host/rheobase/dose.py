@@ -7,7 +7,7 @@ from rheocore.messages import TELEMETRY_MS
 
 AT_AMPLITUDE_PERCENT = 90  # of the target: what counts as time at amplitude
 HELD_MAX_US = 3 * TELEMETRY_MS * 1000  # a sample stands until the next one, but no longer than this: then nobody knows
-FIELDS = ("pulses", "truncated", "charge_nc", "at_amplitude_ms", "peak_ua", "mean_ohms")
+FIELDS = ("pulses", "truncated", "charge_nc", "at_amplitude_ms", "peak_ua", "mean_ohms", "contractions")
 
 
 def number(value):
@@ -16,8 +16,10 @@ def number(value):
 
 
 class _Channel:
-    def __init__(self, target_ua):
-        self.target_ua = target_ua
+    def __init__(self, cfg):
+        self.target_ua = number(cfg.get("amplitude_ua")) or 0
+        self.contractions = 0 if number(cfg.get("on_ms")) else None
+        self.flows = False  # the newest sample has a set-point above zero
         self.last = {}
         self.full = False  # the newest sample is at amplitude
         self.full_us = self.peak_ua = self.ohms_sum = self.ohms_count = 0
@@ -28,6 +30,9 @@ class _Channel:
         set_ua, ohms = number(row.get("set_ua")) or 0, number(row.get("ohms"))
         self.full = self.target_ua > 0 and set_ua * 100 >= self.target_ua * AT_AMPLITUDE_PERCENT
         self.peak_ua = max(self.peak_ua, set_ua)
+        if self.contractions is not None and set_ua and not self.flows:
+            self.contractions += 1
+        self.flows = set_ua > 0
         if ohms is not None:
             self.ohms_sum += ohms
             self.ohms_count += 1
@@ -42,6 +47,7 @@ class _Channel:
             "at_amplitude_ms": self.full_us // 1000,
             "peak_ua": self.peak_ua,
             "mean_ohms": (2 * self.ohms_sum // self.ohms_count + 1) // 2 if self.ohms_count else None,
+            "contractions": self.contractions,
         }
 
 
@@ -49,13 +55,17 @@ class Dose:
     """The dose so far. channels: {"1": the channel's configuration}: its amplitude is the first target."""
 
     def __init__(self, channels):
-        self._channels = {str(n): _Channel(number(cfg.get("amplitude_ua")) or 0) for n, cfg in channels.items()}
+        self._channels = {str(n): _Channel(cfg) for n, cfg in channels.items()}
         self._last_us = None
 
     def target(self, n, ua):
         """Channel n has a new target of ua; what telemetry says from now on is held against it."""
         if str(n) in self._channels:
             self._channels[str(n)].target_ua = ua
+
+    def contractions(self, n):
+        """How often channel n's set-point has risen from zero; None where the train has no on/off duty."""
+        return self._channels[str(n)].contractions
 
     def take(self, item, rows):
         """A telemetry item (its dev_us counts) and its channels as {"1": {set_ua, ohms, pulses, charge_nc, ...}}."""
@@ -72,7 +82,8 @@ class Dose:
         """{"1": {FIELDS}}. result: the board's answer to `result`; None where it cannot be asked any more.
 
         truncated is None without a result. at_amplitude_ms: set-point at 90 % or more of the target, as far as
-        telemetry tells; peak_ua: highest set-point; mean_ohms: of the samples that have an impedance, None if none has.
+        telemetry tells; peak_ua: highest set-point; mean_ohms: of the samples that have an impedance, None if none has;
+        contractions: how often the set-point rose from zero, None without on/off duty.
         """
         counted = (result or {}).get("channels") or {}
         return {n: channel.figures(counted.get(n)) for n, channel in sorted(self._channels.items())}

@@ -107,9 +107,13 @@ def derived(protocol, board, area=None):
         "notes": _notes(protocol, cfg),
     }
     if "on_ms" in cfg:
-        cycle_ms = cfg["on_ms"] + cfg["off_ms"]
-        out["contractions"] = -(-cfg["duration_ms"] // cycle_ms)
+        out["contractions"] = contractions(cfg)
     return out
+
+
+def contractions(cfg):
+    """How many contractions a train with on/off duty begins, if nothing pauses it."""
+    return -(-cfg["duration_ms"] // (cfg["on_ms"] + cfg["off_ms"]))
 
 
 def _notes(protocol, cfg):

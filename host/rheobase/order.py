@@ -217,7 +217,7 @@ def highest(order, part, board):
 
 
 def train_words(cfg):
-    """ "100 Hz, 100 µs a phase" of a configuration."""
+    """ "100 Hz, 100 µs a phase" of a configuration, with its on/off duty if it has one."""
     hz = lambda period: fmt_frequency(round(1e9 / period))  # noqa: E731
     if cfg["kind"] == "modulated":
         rate = f"{fmt_frequency(cfg['lo_millihz'])} to {fmt_frequency(cfg['hi_millihz'])}"
@@ -228,7 +228,8 @@ def train_words(cfg):
             rate = f"{rate} and {hz(cfg['alt_period_us'])} in turn"
         elif cfg["kind"] == "burst":
             rate = f"bursts of {cfg['burst_pulses']} at {rate}, {hz(cfg['burst_period_us'])}"
-    return f"{rate}, {width} a phase"
+    duty = f", {fmt_duration(cfg['on_ms'])} on, {fmt_duration(cfg['off_ms'])} off" if "on_ms" in cfg else ""
+    return f"{rate}, {width} a phase{duty}"
 
 
 def describe(order, info, emulated):

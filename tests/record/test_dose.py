@@ -44,6 +44,15 @@ def test_peak_is_the_highest_set_point_and_impedance_the_mean_of_what_was_measur
     assert of(row(0, None))["mean_ohms"] is None
 
 
+def test_contractions_are_the_rises_from_zero_of_a_train_with_duty():
+    duty = Dose({"1": {**CFG, "on_ms": 200, "off_ms": 200}})
+    assert duty.contractions(1) == 0
+    for k, ua in enumerate((0, 0, 5000, 10_000, 4000, 0, 0, 250, 10_000, 0)):
+        duty.take({"dev_us": k * 100_000}, row(ua))
+    assert duty.contractions(1) == duty.figures()["1"]["contractions"] == 2
+    assert of(0, 5000, 0, 5000)["contractions"] is None  # a pause is no contraction where there is no duty
+
+
 def test_counts_are_the_boards_result_and_without_it_the_last_telemetry():
     dosed = Dose({"1": CFG, "3": CFG})
     dosed.take({"dev_us": 0}, {**row(100, pulses=7, charge_nc=3), "3": {}})

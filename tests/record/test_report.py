@@ -169,6 +169,7 @@ def test_a_target_that_the_operator_raised_is_told_as_such(tmp_path, plain):
 
 def test_more_pulses_than_planned_or_a_set_point_above_the_limit_are_loud(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1, preset="nmes_quadriceps", ua=30_000)  # its ramps climb 25 mA
+    assert page_of(path).row("contractions") == ["1", "1 begun"]  # a minute of it
     change(path, "close", channels={"1": {"pulses": 99_999, "truncated": 0, "charge_nc": 1}})
     page = page_of(path)
     assert "!! Channel 1: other pulses than planned." in page.text and "99 999 are reported" in page.text

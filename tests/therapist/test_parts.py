@@ -95,6 +95,15 @@ def test_the_screen_fits_80_by_24_with_everything_in_it(count, state):
     assert whole.count("10.00") >= 3 * count and whole.count("720000") == count
 
 
+def test_the_screen_says_where_the_contractions_are_and_what_starts():
+    shown = model(1, state="loaded")
+    assert "STARTING" in screen.lines(shown)[1] and "time left" not in screen.lines(shown)[1]  # not known yet
+    shown.rows[0].about = ("50 Hz, 300 µs a phase, 10 s on, 50 s off", "steps of 1 mA, at most 25 mA")
+    shown.rows[0].contractions = (3, 15)
+    [line] = [line for line in screen.lines(shown) if "10 s on" in line]
+    assert line.endswith("50 s off; contractions 3 of 15")
+
+
 def test_the_output_is_said_in_words():
     shown = model(1, state="run")
     assert shown.output == "OUTPUT ZERO"

@@ -100,6 +100,8 @@ def rows(track, n, cfg, dose, board, ended, ceiling=False):
         ("current at amplitude", current(target_ua), _measured(mean_ua, target_ua)),
         *_counts(dose, so_far, plan, asked_ua),
     ]
+    if "on_ms" in cfg:
+        found.append(("contractions", count(figures.contractions(cfg)), f"{count(dose['contractions'])} begun{so_far}"))
     found += _stress(cfg, target_ua, dose["peak_ua"])
     if board is not None:
         found += _limits(cfg, board, dose["peak_ua"], ceiling)
@@ -136,10 +138,9 @@ def _rate(dose, track):
 
 
 def _ramps(cfg):
-    words = f"up {fmt_duration(cfg['ramp_up_ms'])}, down {fmt_duration(cfg['ramp_down_ms'])}"
-    if "on_ms" in cfg:
-        words += f", within {fmt_duration(cfg['on_ms'])} on; then {fmt_duration(cfg['off_ms'])} off"
-    return words
+    return f"up {fmt_duration(cfg['ramp_up_ms'])}, down {fmt_duration(cfg['ramp_down_ms'])}" + (
+        ", within each time on" if "on_ms" in cfg else ""
+    )
 
 
 def _measured(mean_ua, target_ua):

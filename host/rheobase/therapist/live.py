@@ -66,6 +66,8 @@ class Live(View):
         for n, values in channels.items():
             row = self.rows[int(n)]
             row.pulses = values["pulses"]
+            if row.contractions:
+                row.contractions = (self.session.journal.dose.contractions(n), row.contractions[1])
             if item["state"] in LIVE:
                 row.set_ua, row.meas_ua, row.ohms = values["set_ua"], values["meas_ua"], values["ohms"]
         self._sound()

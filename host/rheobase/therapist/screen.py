@@ -16,6 +16,7 @@ from rheobase.cli.progress import milliamps as figure
 WIDTH, HEIGHT = 80, 24
 RULE = "-" * (WIDTH - 1)
 ACTIVE_UA = 10_000  # from here on an output has to be indicated [V]
+STARTING = "STARTING, output zero"  # the board has the protocol and is not armed yet
 STATES = {
     "armed": "ARMED, output zero",
     "ramp_up": "RAMPING UP",
@@ -35,7 +36,7 @@ def milliamps(ua):
 class Row:
     """A channel on the screen. site: text or None. target_ua: as asked for; marks: {level: uA}.
 
-    set_ua, meas_ua, ohms, pulses: of the last telemetry. about: (its train, its step and ceiling).
+    set_ua, meas_ua, ohms, pulses: of the last telemetry. contractions: (begun so far, planned) or None. about: (its train, its step and ceiling).
     """
 
     def __init__(self, n, site, about):
@@ -43,7 +44,7 @@ class Row:
         self.site = site
         self.about = about
         self.target_ua = self.set_ua = self.pulses = 0
-        self.meas_ua = self.ohms = None
+        self.meas_ua = self.ohms = self.contractions = None
         self.marks = {}
 
 
@@ -77,11 +78,12 @@ class Model:
 
 def lines(model):
     """The screen's lines: at most HEIGHT, none longer than 79 characters."""
-    time_left = f"time left {clock(model.t_left_ms)}"
+    state = STATES.get(model.state, STARTING)
+    time_left = "" if state is STARTING else f"time left {clock(model.t_left_ms)}"
     now = "Modelled" if model.word == "modelled" else "Measured"
     shown = [
         _both(f"Rheobase  {model.title}", "emulated board: modelled" if model.word == "modelled" else ""),
-        _both(STATES.get(model.state, model.state), f"{time_left}   {model.dwell()}".rstrip()),
+        _both(state, f"{time_left}   {model.dwell()}".strip()),
         RULE,
         f"  Ch  {'Set mA':>7}  {'Now mA':>7}  {now + ' mA':>11}  {'Impedance':>10}  {'Pulses':>7}",
     ]
@@ -91,7 +93,8 @@ def lines(model):
         shown.append(f"      {(row.site or '')[:34]:<34}  {felt}")
     chosen = model.rows[model.selected]
     paused = "" if model.pause_left_ms is None else f"   the session ends by itself in {clock(model.pause_left_ms)}"
-    shown += [RULE, f"  Channel {chosen.n}: {chosen.about[0]}", f"  {chosen.about[1]}", ""]
+    begun = "" if chosen.contractions is None else "; contractions {} of {}".format(*chosen.contractions)
+    shown += [RULE, f"  Channel {chosen.n}: {chosen.about[0]}{begun}", f"  {chosen.about[1]}", ""]
     shown += [f"  {model.output}{paused}", "", *textwrap.wrap("  " + model.message, WIDTH - 1, subsequent_indent="  ")]
     keys = [
         RULE,

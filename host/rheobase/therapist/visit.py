@@ -8,6 +8,7 @@ import contextlib
 import time
 from functools import partial
 
+from rheobase import figures
 from rheobase.cli.progress import clock, single_keys
 from rheobase.errors import EXIT_INTERRUPT, RheoError
 from rheobase.guide import Guide, View
@@ -140,6 +141,8 @@ class Visit(Guide):
         board, order = self.session.board, self.session.order
         sites = {pair["channel"]: pair["site"] for pair in self.answers.get("pairs", ())}
         rows = [screen.Row(part.n, sites.get(part.n), electrodes.about(self, part)) for part in order.parts]
+        for row, part in zip(rows, order.parts, strict=True):
+            row.contractions = (0, figures.contractions(part.cfg)) if "on_ms" in part.cfg else None
         return screen.Model(order.protocol_ids, board.measured_word, rows, self.dwell_words)
 
     @contextlib.contextmanager
