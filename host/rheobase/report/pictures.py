@@ -197,7 +197,7 @@ def delivered(track, n, modelled):
 
 def _highest(track, n):
     seen = [v for name in ("set_ua", "meas_ua") for v in track.columns[n][name] if not isnan(v)]
-    return max([*seen, *(ua for _, ua in track.targets[n])], default=0) or 1000  # an axis of 1 mA where nothing came out
+    return max([*seen, *(ua for _, ua in track.targets[n])], default=0) or 1000  # 1 mA where nothing came out
 
 
 def _target(axis, track, n, scale):

@@ -36,7 +36,8 @@ def milliamps(ua):
 class Row:
     """A channel on the screen. site: text or None. target_ua: as asked for; marks: {level: uA}.
 
-    set_ua, meas_ua, ohms, pulses: of the last telemetry. contractions: (begun so far, planned) or None. about: (its train, its step and ceiling).
+    set_ua, meas_ua, ohms, pulses: of the last telemetry.
+    contractions: (begun so far, planned) or None. about: (its train, its step and ceiling).
     """
 
     def __init__(self, n, site, about):
