@@ -76,6 +76,7 @@ class FakeOutput:
         self.machines = {}  # of this arming
         self.playing = set()
         self.ends_us = {}  # {n: when its train ends}
+        self.cutoff_us = 0  # when the hardware's own end stands; 0: nowhere
         self.armed = False
         self.gate_open = False
         self.closed = True
@@ -106,7 +107,7 @@ class FakeOutput:
         self.guard = None if self.closed else "interlock_open"
         return None
 
-    def start(self, pairs, cutoff_ms, until_ms):
+    def start(self, pairs, cutoff_ms):
         assert self.armed, "start unarmed"
         assert pairs, "start of nothing"
         self.calls.append("start")
@@ -120,9 +121,9 @@ class FakeOutput:
             self.machines[n] = machine
             self.playing.add(n)
         self.ends_us.update({n: now_us + feed.plan.end_us for n, feed in pairs})
-        longest_ms = (max(self.ends_us[n] for n in self.playing) - now_us) // 1000
-        cutoff_ms = max(cutoff_ms, until_ms - now_us // 1000)
-        assert 0 <= cutoff_ms - longest_ms - CUTOFF_MARGIN_MS <= 1, f"{cutoff_ms} ms do not end {longest_ms} ms"
+        self.cutoff_us = max(self.cutoff_us, now_us + cutoff_ms * 1000)
+        late_us = self.cutoff_us - max(self.ends_us[n] for n in self.playing) - CUTOFF_MARGIN_MS * 1000
+        assert 0 <= late_us <= 1000, f"the cutoff stands {late_us} us late"
         return now_us // 1000
 
     def service(self, n, feed, set_ua):
@@ -191,6 +192,7 @@ class FakeOutput:
         assert {n for n, _ in pairs} == self.playing, f"{call} forgets a channel"
         self.calls.append(call)
         self.gate_open = False
+        self.cutoff_us = 0
         cut = []
         now_us = self.clock()
         for n, feed in pairs:

@@ -1,10 +1,10 @@
-"""Takes single ends of output out of action on the emulated board, by register writes alone. Ends nothing itself.
+"""Takes single ends of output out of action on the emulated board by register writes, and looks at them. Ends nothing.
 
 The image stays what it is: each function does what a fault of the hardware behind that end would do. The session state
 machine is taken out by rheobase.emulator.cpu (the core dies).
 """
 
-PIO0, DMA, WATCHDOG = 0x50200000, 0x50000000, 0x40058000
+PIO0, DMA, WATCHDOG, IO = 0x50200000, 0x50000000, 0x40058000, 0x40014000
 SET, CLR = 0x2000, 0x3000  # atomic aliases
 _COUNT_TRIG, _AL1_CTRL, _ABORT = 0x1C, 0x10, 0x444
 ENDLESS = 0x0FFF_FFFF  # words
@@ -40,3 +40,8 @@ def lease(board, channels=(1, 2, 3)):
 def held(board):
     """True while the hold flag of the legs' block is set."""
     return bool(board.peek(PIO0 + 0x30) & 1 << 4)
+
+
+def gated(board):
+    """True while every leg of the reference board is forced low at its pad."""
+    return all(board.peek(IO + 8 * pin + 4) & 0x300 == 0x200 for pin in range(2, 8))

@@ -46,7 +46,7 @@ class FakeOutput:
     def open(self):
         return bool(self.playing)
 
-    def start(self, pairs, cutoff_ms, until_ms):
+    def start(self, pairs, cutoff_ms):
         for n, feeder in pairs:
             assert n in self.armed, f"channel {n} was not armed"
             feeder.fill()

@@ -255,11 +255,10 @@ class Session:
             raise StateError("fault", {"fault": fault})
 
     def _play(self, channels, now_ms):
-        until_ms = now_ms + CUTOFF_MARGIN_MS + max([c.left_ms(now_ms) for c in self._running()] or [0])
         for channel in channels:
             channel.begin(now_ms)
         cutoff_ms = CUTOFF_MARGIN_MS + max([c.left_ms(now_ms) for c in channels])
-        now_ms = self.output.start([(c.n, c.feeder) for c in channels], cutoff_ms, until_ms)
+        now_ms = self.output.start([(c.n, c.feeder) for c in channels], cutoff_ms)
         for channel in channels:
             channel.started_ms = now_ms  # filling the leases took its time
         if self.state not in LIVE:

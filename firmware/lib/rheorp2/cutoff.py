@@ -89,6 +89,10 @@ class Cutoff:
         self._load(self._stages(ms * _TICKS_PER_MS, _SETTLE_TICKS, *self._targets()))
         self.early_ms, self.late_ms = early_ms, hw.now_ms() + ms
 
+    def left_ms(self):
+        """Time to its end; -1 where it is not set."""
+        return -1 if self.late_ms is None else hw.field(_LEFT, 0, 0x3FFFFFFF) // _TICKS_PER_MS
+
     def clear(self):
         """Take the chain down. Allocates nothing."""
         self.late_ms = None

@@ -104,10 +104,10 @@ class Engine:
 
     # -- play --------------------------------------------------------------------------------------------------
 
-    def start(self, pairs, cutoff_ms, until_ms):
+    def start(self, pairs, cutoff_ms):
         """Begin to play [(n, feeder)], in the same tick where nothing plays yet; returns the time of the first item.
 
-        The hardware's own end stands cutoff_ms after that, but not before the time until_ms.
+        The hardware's own end stands cutoff_ms after that, or where it stood if that is later.
         """
         block = self.block
         first = not hw.field(hw.PIO_CTRL, 0, block.machines)
@@ -115,7 +115,8 @@ class Engine:
         for n, feed in pairs:
             mask |= 1 << (n - 1)
             hw.run_dma(n - 1, self.addresses[n], feed.fill(), self.ctrl[n])
-        self.cutoff.set(max(cutoff_ms, until_ms - hw.now_ms()))  # last: filling the leases takes some ms
+        if self.cutoff.left_ms() < cutoff_ms:
+            self.cutoff.set(cutoff_ms)  # last: filling the leases takes some ms
         early_ms = hw.now_ms()
         hw.wr(hw.PIO_CTRL + hw.SET, mask | mask << 8)  # enable and restart dividers: the same tick for all
         hw.wr(hw.PIO_FDEBUG, mask << 24 | mask << 16)
