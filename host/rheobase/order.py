@@ -24,14 +24,14 @@ from rheobase import figures, library
 from rheobase.errors import Refused, UsageError
 from rheobase.link import words
 
-NEEDLE_ASSUMED = "0.16x15mm"  # the smallest: the worst case
+NEEDLE_ASSUMED = "0.16x15mm"  # the smallest of the usual ones
 PAD_ASSUMED = "25cm2"
 
 
 class Part:
     """One channel's share: n, protocol (checked), amplitude_ua, cfg (the device's configuration).
 
-    area_cmm2: the electrode's (None: the worst case). dense_ok: more than 2 mA/cm2 RMS is acknowledged.
+    area_cmm2: the electrode's (None: as assumed). dense_ok: more than 2 mA/cm2 RMS is acknowledged.
     """
 
     def __init__(self, n, protocol, amplitude_ua, duration_ms=None, area_cmm2=None, dense_ok=False):
@@ -203,7 +203,9 @@ def _refusal_words(order, board, refusals):
     for n, code, field, value, bound in refusals:
         lead = f"Channel {n}: " if n is not None and len(by_number) > 1 else ""
         gives = figures.stress_words(code, by_number[n]) if n is not None else ""
-        sentences.append(lead + words.refusal(code, field, value, bound, gives))
+        dense = {**by_number[n], "dense_ok": 1} if code == words.DENSE_CODE else None
+        more_ua = limits.amplitude_max_ua(dense, board)[1] if dense else None
+        sentences.append(lead + words.refusal(code, field, value, bound, gives, more_ua))
         if n is None:
             alone = [f"channel {part.n} up to {fmt_current(highest(order, part, board)[1])}" for part in order.parts]
             sentences.append("With the others as they are: " + ", ".join(alone) + ".")

@@ -47,7 +47,7 @@ SLOW = dict(BASE, ramp_up_ms=5_000, ramp_down_ms=5_000)
 def test_the_lowest_cap_binds_and_is_named(cfg, binds, cap_ua):
     assert limits.amplitude_max_ua(cfg, BOARD) == (binds, cap_ua)
     assert codes(dict(cfg, amplitude_ua=cap_ua)) == []
-    assert codes(dict(cfg, amplitude_ua=cap_ua + 1)) == (["too_high"] if binds == "preset" else ["limit_" + binds])
+    assert codes(dict(cfg, amplitude_ua=cap_ua + 1)) == ["limit_" + binds]
 
 
 def test_a_stronger_board_leaves_the_electrodes_cap():
@@ -194,11 +194,20 @@ def test_only_the_current_density_is_lifted_by_an_acknowledgement():
     assert codes(dict(cfg, dense_ok=0)) == ["limit_current_density"]
     assert codes(dict(cfg, dense_ok=1)) == []
     assert caps(cfg).keys() - caps(dict(cfg, dense_ok=1)).keys() == {"current_density"}
-    # beyond a firm limit too: both are said, the firm one first, with what passes once acknowledged
-    assert limits.judge(dict(cfg, amplitude_ua=11_000, ramp_up_ms=2_000, ramp_down_ms=2_000), BOARD) == [
-        ("limit_electrode", "amplitude_ua", 11_000, 10_000),
-        ("limit_current_density", "amplitude_ua", 11_000, 2_356),
-    ]
+    beyond = dict(
+        cfg, amplitude_ua=11_000, ramp_up_ms=2_000, ramp_down_ms=2_000
+    )  # a firm limit too: what passes is told
+    assert limits.judge(beyond, BOARD) == [("limit_current_density", "amplitude_ua", 11_000, 2_356)]
+    assert limits.judge(dict(beyond, dense_ok=1), BOARD) == [("limit_electrode", "amplitude_ua", 11_000, 10_000)]
+
+
+@pytest.mark.parametrize("ua", [(1 << 30) - 2, 100_001, 50_001, 20_001])
+@pytest.mark.parametrize("cfg", [NEEDLE_A, dict(BASE, max_ua=100_000), dict(BASE, electrode="needle", area_cmm2=100)])
+def test_the_bound_of_a_refusal_passes_however_far_the_amplitude_is_beyond(cfg, ua):
+    [(code, field, value, bound)] = limits.judge(dict(cfg, amplitude_ua=ua), BOARD)
+    assert code.startswith("limit_") and (field, value) == ("amplitude_ua", ua)
+    assert limits.judge(dict(cfg, amplitude_ua=bound), BOARD) == []
+    assert codes(dict(cfg, amplitude_ua=bound + 1)) == [code]
 
 
 def test_the_rate_that_counts_is_the_one_in_the_burst():

@@ -130,9 +130,13 @@ def test_the_set_point_never_jumps_whatever_the_operator_asks():
     """The fake refuses a step above 0.5 % of full scale; here the target leaps about in every state of the train."""
     made = bench(c1=dict(SHORT, duration_ms=6_000))
     cap_ua = made.session.channels[1].cap_ua
-    for ua in (cap_ua, 0, cap_ua, 50, 5_000, cap_ua, 1):
+    for ua in (3_000, 0, 1_000, 50, 1_050, 2_050, 1):
         made.run(700)
         made.session.amplitude(1, ua)
+        if ua + 1_000 < cap_ua:
+            with pytest.raises(StateError) as refused:
+                made.session.amplitude(1, ua + 1_001)
+            assert (refused.value.args[1]["why"], refused.value.args[1]["bound"]) == ("limit_step", ua + 1_000)
     made.run(10_000, until=lambda: made.session.state == "done")
     settled(made)
 

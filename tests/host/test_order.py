@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from rheobase import order
-from rheobase.errors import Refused, RheoError, UsageError
+from rheobase.errors import Refused, UsageError
 
 INFO = {
     "board": "RHEO_PICO",
@@ -89,9 +89,10 @@ def test_electrodes_that_are_told_are_not_assumed():
 
 
 def test_an_amplitude_above_the_protocols_limit_is_refused_with_what_passes():
-    with pytest.raises(RheoError) as error:
-        order.make("ea_2hz", (), ("9mA",))
-    assert error.value.exit_code == 5 and "8.3 mA" in error.value.message + error.value.hint
+    for asked in ("9mA", "2A"):
+        with pytest.raises(Refused) as error:
+            order.judge(order.make("ea_2hz", (), (asked,), needle="0.25x40mm"), INFO)
+        assert error.value.code == "limit_preset" and "the highest that passes is 8.3 mA." in error.value.message
 
 
 def test_an_amplitude_above_the_boards_rating_is_refused_with_limit_value_and_what_passes():
@@ -150,7 +151,7 @@ def test_more_than_2_ma_per_cm2_names_the_code_that_acknowledges_it_and_passes_w
     assert error.code == "limit_current_density"
     assert error.message == (
         "Amplitude 2 mA (5.3121 mA/cm\u00b2) is above 2 mA/cm\u00b2 RMS, not acknowledged: "
-        "the highest that passes is 0.753 mA, or more with --acknowledge limit_current_density."
+        "the highest that passes is 0.753 mA, or 7.53 mA with --acknowledge limit_current_density."
     )
     made = order.make(**words, acknowledged=("limit_current_density",))
     assert made.parts[0].cfg["dense_ok"] == 1

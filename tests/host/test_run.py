@@ -42,13 +42,13 @@ def test_a_session_ends_by_itself_and_its_data_are_the_contracts(rheo, run_words
 
 
 def test_the_record_tells_the_whole_session(rheo, run_words, tmp_path):
-    data = rheo(*run_words, "--json", "--acknowledge", "density").json["data"]
+    data = rheo(*run_words, "--json", "--acknowledge", "limit_current_density").json["data"]
     [record] = records()
     assert str(record.path) == data["log"] and record.state == "complete" and not record.missing()
     assert [line["kind"] for line in record.lines][:2] == ["open", "screening"]
     assert record.lines[-1]["kind"] == "close"
     assert record.opened["assumed"] == ["pad"] and record.opened["modelled"] is False
-    assert record.first("screening")["acknowledged"] == ["density"]
+    assert record.first("screening")["acknowledged"] == ["limit_current_density"]
     assert record.first("screening")["reason"] == "test"
     states = [line["detail"] for line in record.of("event") if line["event"] == "state"]
     assert states[-4:] == ["ramp_up", "run", "ramp_down", "done"]
@@ -86,7 +86,8 @@ def test_two_channels_with_two_protocols_count_each_for_itself(rheo, board, shor
     "change, code, exit_code",
     [
         (["--amplitude", "2mA", "--duration", "10"], "bad_quantity", 2),
-        (["--amplitude", "11mA"], "limit_preset", 5),
+        (["--amplitude", "11mA"], "limit_slew", 5),
+        (["--amplitude", "2mA", "--acknowledge", "limit_k"], "bad_code", 2),
         (["--amplitude", "2mA", "--channel", "4"], "no_channel", 2),
         (["--amplitude", "2mA", "--duration", "2h"], "limit_duration", 5),
         (["--amplitude", "2mA", "--vcd", "x.vcd"], "vcd_needs_emu", 2),

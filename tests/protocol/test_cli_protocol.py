@@ -85,7 +85,7 @@ def test_show_takes_the_electrode_and_prints_every_limit_with_what_binds(rheo):
 
 
 def test_show_says_which_electrode_it_assumed(rheo):
-    assert "0.16 x 15 mm inserted, 0.0753 cm\u00b2 each (assumed:" in rheo("protocol", "show", "ea_2hz")[1]
+    assert "0.16 x 15 mm inserted, 0.0753 cm\u00b2 each (assumed)" in rheo("protocol", "show", "ea_2hz")[1]
     assert "pads of 25 cm\u00b2 (assumed)" in rheo("protocol", "show", "tens_burst")[1]
     assert "pads of 50 cm\u00b2\n" in rheo("protocol", "show", "tens_burst", "--pad", "50cm2")[1]
 

@@ -218,15 +218,13 @@ def test_the_compact_form_of_every_kind_is_what_the_device_takes():
     assert (duty["on_ms"], duty["off_ms"], duty["duration_ms"]) == (10_000, 50_000, 900_000)
 
 
-def test_a_session_may_be_shortened_but_no_limit_of_the_protocol_exceeded():
+def test_a_session_may_be_shortened_but_not_lengthened_and_an_amplitude_is_the_limits_to_judge():
     checked = validate(doc())
     assert compact(checked, 10_000, 10_000)["duration_ms"] == 10_000
     with pytest.raises(ProtocolError) as caught:
         compact(checked, 0, 1_200_001)
     assert caught.value.code == "limit_duration" and "1200 s" in caught.value.message
-    with pytest.raises(ProtocolError) as caught:
-        compact(checked, 10_001)
-    assert caught.value.code == "limit_preset" and "10 mA" in caught.value.message
+    assert compact(checked, 10_001)["amplitude_ua"] == 10_001
 
 
 numbers = st.one_of(

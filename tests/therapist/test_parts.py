@@ -170,7 +170,7 @@ def live_with(session, said, bells, state="run", cap=300):
 
 
 def test_steps_are_0_2_ma_on_needles_and_1_ma_on_skin_and_end_at_the_ceiling():
-    assert STEP_UA == {"needle": 200, "skin": 1000}
+    assert STEP_UA == {"needle": 200, "skin": 1000}  # the device's own
     session, said = Told(), []
     live = live_with(session, said, [])
     live.typed(["up"])

@@ -186,7 +186,7 @@ def feeder_vectors():
                 break
             read += dice.between(1, unread)
             feed.advance(read % feeder.SIZE, 0, 90000)
-        counts = (feed.made, feed.pulses, feed.charge_pc, feed.t_us, feed.ahead_us)
+        counts = (feed.made, feed.pulses, feed.charge_uc, feed.charge_pc, feed.t_us, feed.ahead_us)
         say("feeder", cfg["kind"], "%08x" % crc(bytes(feed.ring)), *counts)
 
 
@@ -301,7 +301,7 @@ def session_vectors():
             bench.alive = False
         bench.run(9000, until=lambda session=session: session.state in ("done", "fault"))
         counts = [
-            (n, session.channels[n].pulses, session.channels[n].truncated, session.channels[n].charge_pc)
+            (n, session.channels[n].pulses, session.channels[n].truncated, session.channels[n].charge_nc())
             for n in session.order
         ]
         truth = [(len(bench.output.truth[n]), bench.output.cuts[n]) for n in (1, 2, 3)]

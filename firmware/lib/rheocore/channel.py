@@ -3,7 +3,7 @@
 from rheocore.contact import Contact
 from rheocore.envelope import Envelope, max_step_ua, slew
 from rheocore.feeder import Feeder
-from rheocore.limits import amplitude_max_ua, beside
+from rheocore.limits import STEP_UA, amplitude_max_ua, beside, duration_max_ms
 from rheocore.plan import Plan
 from rheocore.stress import densest
 
@@ -21,7 +21,7 @@ class Channel:
         self.target_ua = cfg["amplitude_ua"]
         self.left_us = cfg["duration_ms"] * 1000
         self.feeder = Feeder(*ring)
-        self.pulses = self.truncated = self.charge_pc = 0  # of the stretches before this one
+        self.pulses = self.truncated = self.charge_uc = self.charge_pc = 0  # of the stretches before this one
         self.set_ua = 0
         self.running = False
         self.wanted = False  # started in this session (so: to be started again at resume)
@@ -44,16 +44,29 @@ class Channel:
         self.set_ua = self.feeder.ua = slew(self.set_ua, wanted, self.step_ua)
         return self.set_ua
 
-    def refuses(self, ua, channels):
+    def joins_too_late(self, elapsed_ms, now_ms):
+        """Parameters of the refusal to start so late in a session that it would outlast the longest, or None."""
+        bound_ms = duration_max_ms(self.cfg) - elapsed_ms
+        left_ms = self.left_ms(now_ms)
+        if left_ms <= bound_ms:
+            return None
+        why = {"field": "duration_ms", "value": left_ms, "why": "limit_duration", "bound": bound_ms}
+        why["channel"] = str(self.n)
+        return why
+
+    def refuses(self, ua, channels, live):
         """Parameters of the refusal of `ua` as target beside the session's other channels, or None if it may be.
 
-        A channel on its way down counts with what it still has.
+        A channel on its way down counts with what it still has. live: it has begun, so a target climbs by steps only.
         """
         refusal = {"field": "ua", "value": ua, "why": "too_low", "bound": 0, "channel": str(self.n)}
         if ua < 0:
             return refusal
         others = [(max(c.set_ua, c.target_ua), c.shape) for c in channels if c is not self]
         name, most_ua = beside(self.cap, self.shape, others)
+        step_ua = self.target_ua + STEP_UA[self.cfg["electrode"]]
+        if live and step_ua < most_ua:
+            name, most_ua = "step", step_ua
         if ua <= most_ua:
             return None
         refusal["why"] = "limit_" + name
@@ -65,6 +78,7 @@ class Channel:
         feeder = self.feeder
         self.pulses += feeder.pulses - cut
         self.truncated += cut
+        self.charge_uc += feeder.charge_uc
         self.charge_pc += feeder.charge_pc
         self.left_us -= feeder.t_us
         self.running = False
@@ -79,4 +93,5 @@ class Channel:
         return self.pulses + self.feeder.pulses
 
     def charge_nc(self):
-        return (self.charge_pc + self.feeder.charge_pc) // 1000
+        uc, pc = self.charge_uc + self.feeder.charge_uc, self.charge_pc + self.feeder.charge_pc
+        return uc * 1000 + pc // 1000

@@ -12,7 +12,7 @@ SESSION = "session.duration_s"
 class ProtocolError(Exception):
     """A document that cannot be played. path: "section.key"; message, hint: for people; code: for programs.
 
-    Codes: unknown_key, missing_key, bad_value; limit_duration, limit_preset when it is a limit that refuses.
+    Codes: unknown_key, missing_key, bad_value; limit_duration when it is a limit that refuses.
     """
 
     def __init__(self, path, message, hint, code="bad_value"):
@@ -26,10 +26,10 @@ class ProtocolError(Exception):
 def compact(protocol, amplitude_ua, duration_ms=None, area_cmm2=None, dense_ok=False):
     """The channel configuration of a checked protocol: integers that config.check() passes.
 
-    amplitude_ua: target, 0..the protocol's max_ma. duration_ms: a shorter session (None: the protocol's own); ramps
-    that do not fit into it are shortened alike, to 0.5 s each at least. area_cmm2: the electrode's, in hundredths of a
-    mm2 (None: the worst case). dense_ok: the operator acknowledges more than 2 mA/cm2 RMS.
-    Raises ProtocolError; code limit_preset or limit_duration where the protocol's own limit is exceeded.
+    amplitude_ua: target; whether it is allowed, limits.judge() says. duration_ms: a shorter session (None: the
+    protocol's own); ramps that do not fit into it are shortened alike, to 0.5 s each at least. area_cmm2: the
+    electrode's, in hundredths of a mm2 (None: as assumed). dense_ok: the operator acknowledges more than 2 mA/cm2 RMS.
+    Raises ProtocolError; code limit_duration where the protocol's own time is exceeded.
     """
     train, envelope = protocol["train"], protocol["envelope"]
     own_ms = scaled(protocol["session"]["duration_s"], 1000)
@@ -41,10 +41,6 @@ def compact(protocol, amplitude_ua, duration_ms=None, area_cmm2=None, dense_ok=F
             decimal(duration_ms, 1000), decimal(own_ms, 1000), protocol["id"]
         )
         raise ProtocolError(SESSION, message, f"Use {decimal(own_ms, 1000)} s or less.", "limit_duration")
-    if amplitude_ua > max_ua:
-        most = decimal(max_ua, 1000)
-        message = "{} mA is above the {} mA of {}".format(decimal(amplitude_ua, 1000), most, protocol["id"])
-        raise ProtocolError("limits.max_ma", message, f"Use {most} mA or less.", "limit_preset")
     kind = train["kind"]
     ramp_up_ms, ramp_down_ms = scaled(envelope["ramp_up_s"], 1000), scaled(envelope["ramp_down_s"], 1000)
     if duration_ms < own_ms and "on_s" not in envelope and ramp_up_ms + ramp_down_ms > duration_ms:

@@ -1,6 +1,7 @@
 """Electrodes: the area of a needle or a pad, in cmm2 (hundredths of a mm2). Numbers only; judges nothing.
 
-A needle's area is its inserted surface, pi * diameter * length. Where nobody tells it, the smallest is assumed.
+A needle's area is its inserted surface, pi * diameter * length. Where nobody tells it, the smallest
+of the usual ones is assumed.
 """
 
 PI_E9 = 3_141_592_653  # rounded down, like every area here: a density is never under-stated
@@ -17,5 +18,5 @@ ASSUMED_CMM2 = {"needle": needle_cmm2(160, 15_000), "skin": 250_000}  # contract
 
 
 def area_cmm2(cfg):
-    """Area that a channel's configuration tells, or the worst case."""
+    """Area that a channel's configuration tells, or what is assumed."""
     return cfg.get("area_cmm2") or ASSUMED_CMM2[cfg["electrode"]]

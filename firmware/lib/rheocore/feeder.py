@@ -1,7 +1,8 @@
 """Ring of item words between a plan and the DMA: fills a lease, accounts what was played. No hardware.
 
 The lease is finite: never more than LEASE_US of items stand unplayed in the ring, whatever the plan. Whoever owns the
-DMA tells the ring how far it was read; nothing here allocates.
+DMA tells the ring how far it was read; nothing here allocates while a train's time is below 2**30 us
+(17.9 min).
 """
 
 from array import array
@@ -21,7 +22,8 @@ class Feeder:
 
     ring: array('H') that holds the ring from half `first` on, aligned for the DMA. made, read, played: items since
     begin(), counted up and never wrapped.
-    pulses, charge_pc, t_us: of the items played since begin(). A pulse counts when the state machine takes its item.
+    pulses, charge_uc and charge_pc (below 1e6, so that both stay small integers), t_us: of the items played since
+    begin(). A pulse counts when the state machine takes its item.
     """
 
     def __init__(self, ring, first=0):
@@ -39,7 +41,7 @@ class Feeder:
         self.ahead_us = 0  # unread items in the ring
         self.pulses = 0
         self.last_pulse = 0  # 1 if the item played last is a pulse
-        self.charge_pc = 0
+        self.charge_uc = self.charge_pc = 0
         self.ua = 0  # set-point now, uA: whoever sets the DAC says it here
         self.t_us = 0
         self.last_us = 0  # of it: the item in play, or played last
@@ -112,7 +114,9 @@ class Feeder:
             if self.last_pulse:
                 dur &= ~_PULSE
                 self.pulses += 1
-                self.charge_pc += set_ua * (ring[self.first + 2 * i] & 0x3FF)
+                pc = self.charge_pc + set_ua * (ring[self.first + 2 * i] & 0x3FF)
+                self.charge_uc += pc // 1_000_000
+                self.charge_pc = pc % 1_000_000
             self.last_us = dur
             self.t_us += dur
             self.played += 1

@@ -18,6 +18,7 @@ from rheocore.stress import densest, isqrt, rms_ua, ua_of_rms, widest_us
 NEEDLE_MAX_UA = 10_000  # [D]
 SKIN_MAX_UA = {"tens": 60_000, "nmes": 100_000, "dnes": 60_000}  # [D]
 DURATION_MAX_MS = {"needle": 1_800_000, "tens": 3_600_000, "nmes": 1_800_000, "dnes": 1_800_000}  # [D]
+STEP_UA = {"needle": 200, "skin": 1_000}  # what one raise may add once a session has begun: skin [V], needle [D]
 PASS_MS = 20  # the app loop's pace while output is live: one set-point step a pass
 # Needles: Shannon's k = log10(Q * D), Q in uC, D in uC/cm2. Q * D = (I*w)^2 / (1e8 * A).
 K_MAX_E8 = 5_623_413_251  # 1e8 * 10^1.75, rounded down [D]; damage was seen at 1.85 [V]
@@ -89,21 +90,24 @@ def beside(cap, shape, others):
     return ("rms_sum", room_ua) if room_ua < cap[1] else cap
 
 
+def duration_max_ms(cfg):
+    """Longest session of a channel's electrode and mode."""
+    return DURATION_MAX_MS["needle" if cfg["electrode"] == "needle" else cfg["mode"]]
+
+
 def judge(cfg, board):
     """Refusals of one channel's configuration as a list of (code, field, value, bound); empty: allowed.
 
-    An amplitude is refused by the lowest cap above all, and by the lack of an acknowledgement beside it.
+    An amplitude is refused by the lowest of all caps, so that the bound is one that passes.
     """
     try:
         check(cfg)
     except ConfigError as error:
         return [error.args]
     ua = cfg["amplitude_ua"]
-    caps = amplitude_caps_ua(cfg, board)
-    firm = lowest([cap for cap in caps if cap[0] != DENSE])
-    over = [cap for cap in caps if ua > cap[1] and (cap is firm or cap[0] == DENSE)]
-    refusals = [("limit_" + name, "amplitude_ua", ua, cap_ua) for name, cap_ua in over]
-    longest = DURATION_MAX_MS["needle" if cfg["electrode"] == "needle" else cfg["mode"]]
+    name, cap_ua = amplitude_max_ua(cfg, board)
+    refusals = [("limit_" + name, "amplitude_ua", ua, cap_ua)] if ua > cap_ua else []
+    longest = duration_max_ms(cfg)
     if cfg["duration_ms"] > longest:
         refusals.append(("limit_duration", "duration_ms", cfg["duration_ms"], longest))
     return refusals

@@ -8,3 +8,9 @@ class StateError(Exception):
 def invalid(field, why):
     """The refusal of a parameter."""
     return StateError("invalid_params", {"field": field, "why": why})
+
+
+def refuse(params):
+    """Raise StateError "refused" with these parameters; None: nothing is refused."""
+    if params:
+        raise StateError("refused", params)

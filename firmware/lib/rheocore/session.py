@@ -10,7 +10,7 @@ decides nothing.
 
 from rheocore.channel import Channel
 from rheocore.messages import ARM_MS, BUSY, CUTOFF_MARGIN_MS, KEEPALIVE_MS, LIVE, PAUSE_MS, STATES
-from rheocore.refusal import StateError, invalid
+from rheocore.refusal import StateError, invalid, refuse
 from rheocore.remainder import after_reset, beyond
 
 WAITS = {"armed": (ARM_MS, "auto_disarm"), "paused": (PAUSE_MS, "limit")}
@@ -65,9 +65,7 @@ class Session:
         self.may_configure()
         if new:
             self.remainder_ms = None
-        refusal = beyond(configs, self.remainder_ms)
-        if refusal:
-            raise StateError("refused", refusal)
+        refuse(beyond(configs, self.remainder_ms))
         self.allowance_ms = self.remainder_ms
         self.channels = {}
         for n in sorted(configs):
@@ -93,6 +91,7 @@ class Session:
         for n in numbers:
             if n not in self.channels or self.channels[n].wanted or numbers.count(n) > 1:
                 raise invalid("channels", "channel %s is not waiting to start" % n)
+            refuse(self.channels[n].joins_too_late(self.duration_ms(now_ms), now_ms))
         if not numbers:
             raise invalid("channels", "no channel named")
         self._refuse(self.output.guard_fault(), now_ms)
@@ -103,9 +102,7 @@ class Session:
         self._need("amplitude", ("loaded", "armed", "paused") + LIVE)
         if n not in self.channels:
             raise invalid("channel", "channel %s is not configured" % n)
-        refusal = self.channels[n].refuses(ua, self.channels.values())
-        if refusal:
-            raise StateError("refused", refusal)
+        refuse(self.channels[n].refuses(ua, self.channels.values(), self.state not in ("loaded", "armed")))
         self.channels[n].target_ua = ua
 
     def pause(self, now_ms):

@@ -20,6 +20,7 @@ _AT_ONCE = const(0x3F)
 _SETTLE_TICKS = const(10)  # 5 ms from hold to latch: longer than any pulse's two phases
 _ERROR_TICKS = const(4)  # between the count and the clock
 _EARLY_MS = const(2)
+_SOON_TICKS = const(10)  # from here on the later stages are left alone: their turn comes
 _LEFT = const(0x50000108)  # transfers left of the first channel
 
 
@@ -37,9 +38,11 @@ class Cutoff:
             rows.append((at, 0xFFFFFFFF, read))
             rows.append((at + 4, 0xFFFFFFFF, write))
             rows.append((at + 0x10, hw.DMA_SETTINGS, self._ctrl(i, pace) & hw.DMA_SETTINGS))
+        rows.append((_LEFT, 0xC0000000, 0))  # beyond what is read of it
         rows.append((self.at, 0xFFFFFFFF, hold_word))
         rows.append((self.at + 4, 0xFFFFFFFF, latch_word))
         self.registers = Registers(rows)
+        self.counts = array("I", (1, _SETTLE_TICKS, 1))  # of the stages that wait for their turn
 
     @staticmethod
     def _targets():
@@ -109,7 +112,10 @@ class Cutoff:
         return hw.field(at + 8, 0, 0x3FFFFFFF) == 0 and hw.field(at + 12, 0, 1) == 1 and not hw.field(at + 12, 24, 1)
 
     def astray(self):
-        """True if the chain was set and is not what was set, or does not run down with the clock."""
+        """True if the chain was set and is not what was set, or does not run down with the clock.
+
+        The counts of the later stages cannot be read back before their turn: they are written anew.
+        """
         if self.late_ms is None:
             return False
         most = _TICKS_PER_MS * (self.late_ms - hw.now_ms()) + _ERROR_TICKS
@@ -117,4 +123,8 @@ class Cutoff:
         if not ticks and self.fired():
             return False
         least = _TICKS_PER_MS * (self.early_ms - hw.now_ms()) - _ERROR_TICKS
-        return not least <= ticks <= most or self.registers.astray() >= 0
+        if not least <= ticks <= most or self.registers.astray() >= 0:
+            return True
+        if ticks > _SOON_TICKS:
+            hw.set_counts(_FIRST + 1, self.counts, 3)
+        return False

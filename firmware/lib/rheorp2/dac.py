@@ -27,13 +27,13 @@ class Dac:
             hw.wr(hw.IO + 8 * pin + 4, hw.FUNC_PWM)
 
     def set_ua(self, n, ua):
-        """Set-point of channel n in uA, 0..full scale, to the nearest step of the DAC."""
+        """Set-point of channel n in uA, 0..full scale, to the DAC's step below it: rounding passes no cap."""
         if ua == self.now_ua[n]:
             return
         self.now_ua[n] = ua
         pin = self.pins[n]
         i = pin >> 1 & 7
-        duty = (ua * (self.top + 1) + self.full_ua // 2) // self.full_ua
+        duty = ua * (self.top + 1) // self.full_ua
         if pin & 1:
             self.compare[i] = self.compare[i] & 0xFFFF | duty << 16
         else:

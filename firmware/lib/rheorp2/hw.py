@@ -157,6 +157,17 @@ def stop_dma(first: int, count: int):
 
 
 @micropython.viper
+def set_counts(first: int, counts: ptr32, channels: int):
+    """Write the transfer count of idle DMA channels from `first` on; triggers none."""
+    high = 0x5000
+    i = 0
+    while i < channels:
+        p = ptr32((high << 16) + (first + i) * 64)
+        p[2] = counts[i]
+        i += 1
+
+
+@micropython.viper
 def now_ms() -> int:
     """Milliseconds since power-on from the 64-bit TIMER; below 2**30 (12 days) it allocates nothing."""
     block = 0x4005

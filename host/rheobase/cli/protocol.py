@@ -10,7 +10,7 @@ from rheobase.cli.app import pass_app
 from rheobase.wording import TAGS
 
 WIDTH = 80  # columns of what people read
-AMPLITUDE_MAX_UA = FIELDS["amplitude_ua"][1]  # what can be written at all
+AMPLITUDE_MAX_UA = FIELDS["max_ua"][1]  # what can be written at all
 
 
 @click.group()
@@ -48,7 +48,7 @@ def _list_text(found):
 
 @protocol.command("show")
 @click.argument("ref", metavar="PROTOCOL")
-@click.option("--needle", metavar="DxL", help="Diameter x inserted length [0.16x15mm: the worst case].")
+@click.option("--needle", metavar="DxL", help="Diameter x inserted length [assumed: 0.16x15mm].")
 @click.option("--pad", metavar="AREA", help="Area of a skin electrode [25cm2].")
 @pass_app
 def show_command(app, ref, needle, pad):
@@ -113,8 +113,7 @@ def _electrode_words(data):
         needle = data["load"]["needle"]
         size = f"{decimal(needle['diameter_um'], 1000)} x {decimal(needle['length_um'], 1000)} mm"
         text = f"needles of {size} inserted, {area} each"
-    assumed = {"needle": " (assumed: the worst case)", "pad": " (assumed)"}
-    return text + "".join(assumed[name] for name in data["assumed"])
+    return text + (" (assumed)" if data["assumed"] else "")
 
 
 def _highest_rows(limits, board):

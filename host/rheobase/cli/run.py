@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import sys
 
 import click
@@ -12,7 +11,6 @@ from rheocore.units import fmt_charge
 from rheobase.cli.app import output_file, pass_app
 from rheobase.errors import UsageError
 
-_CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _REASON_MAX = 200
 
 
@@ -22,7 +20,7 @@ _REASON_MAX = 200
 @click.option("--amplitude", "amplitudes", multiple=True, metavar="Q", help="As 2mA; without --yes only a ceiling.")
 @click.option("--on", "ons", multiple=True, metavar="N=P@Q", help="Protocol P at current Q on channel N.")
 @click.option("--duration", metavar="Q", help="Shorter session, as 10s or 5min.")
-@click.option("--needle", metavar="DxL", help="Diameter x inserted length [0.16x15mm: the worst case].")
+@click.option("--needle", metavar="DxL", help="Diameter x inserted length [assumed: 0.16x15mm].")
 @click.option("--pad", metavar="AREA", help="Area of a skin electrode [25cm2].")
 @click.option("--acknowledge", "acknowledged", multiple=True, metavar="CODE", help="Acknowledge a warning.")
 @click.option("--yes", is_flag=True, help="Do not ask. On a real board it needs --reason.")
@@ -65,13 +63,16 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
 
 
 def _check_words(app, acknowledged, yes, reason):
+    from rheobase.link.words import DENSE_CODE
+
     if app.json and not yes:
         raise UsageError("yes_missing", "`run --json` asks nothing, so it needs --yes.", "Add --yes.")
     if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("yes_missing", "There is no terminal to ask on.", "Add --yes.")
     for code in acknowledged:
-        if not _CODE.fullmatch(code):
-            raise UsageError("bad_code", f"--acknowledge {code!r} is not a code.", "A warning names its code.")
+        if code != DENSE_CODE:
+            hint = f"Only {DENSE_CODE} can be acknowledged."
+            raise UsageError("bad_code", f"--acknowledge {code}: that lifts nothing.", hint)
     if reason is not None and not 0 < len(reason.strip()) <= _REASON_MAX:
         raise UsageError("bad_reason", f"--reason: write 1 to {_REASON_MAX} characters.")
 

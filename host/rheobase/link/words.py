@@ -26,6 +26,7 @@ LIMITS = {
     "limit_board": "the board's rating",
     "limit_remainder": "what is left of the last session",
     "limit_duration": "the longest session of this mode",
+    "limit_step": "what one raise may add",
     "limit_slew": "what the ramps can climb",
     "limit_k": "k = 1.75 on needles",
     "limit_charge_density": "20 µC/cm² on needles",
@@ -110,10 +111,11 @@ def warning(code, bound):
     return WARNINGS[code].format(quantity("ua", bound)) + "."
 
 
-def refusal(why, field, value, bound, gives=""):
+def refusal(why, field, value, bound, gives="", more_ua=None):
     """Sentence for one (code, field, value, bound) of limits.judge(): the limit, the value, what would pass.
 
-    gives: the value in the limit's own unit ("21.2 µC/cm²"), where that is known.
+    gives: the value in the limit's own unit ("21.2 µC/cm²"), where that is known. more_ua: what passes once the
+    operator acknowledges, where that lifts the limit and is known.
     """
     name = field_name(field)
     name = name[0].upper() + name[1:]
@@ -122,7 +124,8 @@ def refusal(why, field, value, bound, gives=""):
         text = (
             f"{name} {shown}{f' ({gives})' if gives else ''} is above {LIMITS[why]}: the highest that passes is {edge}"
         )
-        return text + (f", or more with --acknowledge {why}." if why == DENSE_CODE else ".")
+        more = "more" if more_ua is None else quantity("ua", more_ua)
+        return text + (f", or {more} with --acknowledge {why}." if why == DENSE_CODE else ".")
     if why == "too_high":
         return f"{name} {shown} is too high: the highest that passes is {edge}."
     if why in ("too_low", "period_too_short"):

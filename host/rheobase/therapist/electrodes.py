@@ -7,7 +7,6 @@ from rheobase import library, order
 from rheobase.errors import Refused, UsageError
 from rheobase.link import words
 from rheobase.therapist import screening
-from rheobase.therapist.live import STEP_UA
 from rheobase.therapist.screen import milliamps
 
 DENSITY = "limit_current_density"
@@ -86,7 +85,7 @@ def _make(visit, needle, pad):
     asked = made(at_ceiling=True, also=[DENSITY])
     order.judge(asked, session.board.info)  # a ceiling above a limit is told before anything begins
     wanted = made()
-    if DENSITY not in visit.acknowledged and _dense(visit, wanted, board):
+    if DENSITY not in visit.acknowledged and _dense(visit, wanted, asked, board):
         wanted = made()
     for part, ceiling in zip(wanted.parts, asked.parts, strict=True):
         name, ua = limits.amplitude_max_ua(part.cfg, board)
@@ -110,10 +109,15 @@ def _describe(visit, wanted):
     visit.console.say(f"The current runs {fmt_duration(wanted.duration_ms)}.")
 
 
-def _dense(visit, wanted, board):
-    """The acknowledgement above 2 mA/cm2, where an electrode is so small that it binds. True if it was given."""
+def _dense(visit, wanted, asked, board):
+    """The acknowledgement above 2 mA/cm2, where an electrode is so small that it binds. True if it was given.
+
+    asked: the same order at the ceilings of the command line; one that stays below needs no acknowledgement.
+    """
     bound = [(part, limits.amplitude_max_ua(part.cfg, board)) for part in wanted.parts]
     bound = [(part, ua) for part, (name, ua) in bound if "limit_" + name == DENSITY]
+    ceilings = {part.n: part.amplitude_ua for part in asked.parts if visit.request.ceiling(part.n) is not None}
+    bound = [(part, ua) for part, ua in bound if ceilings.get(part.n, ua + 1) > ua]
     if not bound:
         return False
     console = visit.console
@@ -153,7 +157,7 @@ def _dwell(visit):
 def about(visit, part):
     """(a channel's train, its step and ceiling), in a few words each."""
     cap_ua, whose = visit.caps[part.n]
-    step = milliamps(STEP_UA[part.cfg["electrode"]])
+    step = milliamps(limits.STEP_UA[part.cfg["electrode"]])
     return order.train_words(part.cfg), f"steps of {step}, at most {milliamps(cap_ua)} ({whose})"
 
 

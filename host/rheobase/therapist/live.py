@@ -6,6 +6,7 @@ Sends nothing itself: the session does, and records it. Stop keys never come her
 import time
 
 from rheocore import faults
+from rheocore.limits import STEP_UA
 from rheocore.messages import LIVE, PAUSE_MS
 
 from rheobase.cli.progress import SPARSE_S, status_line
@@ -14,7 +15,6 @@ from rheobase.guide import View
 from rheobase.keys import QUIET_S, RaiseGate
 from rheobase.therapist.screen import ACTIVE_UA, STATES, lines, milliamps
 
-STEP_UA = {"needle": 200, "skin": 1000}  # the largest allowed [V], [D]
 REDRAW_S = 0.2
 HUNG_S = 5.0  # a terminal that takes nothing for so long shows nobody anything
 LEVELS = {"s": "sensory", "c": "comfortable"}
