@@ -6,8 +6,8 @@ import contextlib
 class View:
     """What a session tells its watcher. This one is deaf; the command line's shows a status line."""
 
-    def event(self, kind, detail):
-        """An event of the board: state, fault or end."""
+    def event(self, kind, detail, channel=None):
+        """An event of the board: state, fault (channel: whose lead it is, where it is one's) or end."""
 
     def telemetry(self, item, channels):
         """A telemetry item; channels: {"1": {set_ua, meas_ua, ...}}."""

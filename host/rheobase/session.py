@@ -89,7 +89,8 @@ class Session:
     def _must_be_free(self):
         state = self.board.info["state"]
         if state == "fault":
-            raise words.fault_error(self.board.status()["fault"])
+            status = self.board.status()
+            raise words.fault_error(status["fault"], status["fault_channel"])
         if state not in ("idle", "loaded", "done"):
             raise DeviceLost("in_session", f"A session is on the board (state {state}).", "Stop it: `rheo stop`.")
 
@@ -152,8 +153,9 @@ class Session:
         self._drain()
         fault = self.result["fault"] if self.result else None
         if fault:
-            self.journal.fault(fault, faults.sentence(fault))
-            self.error = words.fault_error(fault)
+            channel = self.result["fault_channel"]
+            self.journal.fault(fault, words.fault_sentence(fault, channel))
+            self.error = words.fault_error(fault, channel)
         elif EXITS.get(self.stop_reason, EXIT_OK) != EXIT_OK:
             self.error = RheoError(
                 self.stop_reason, faults.sentence(self.stop_reason), "The record is kept.", EXITS[self.stop_reason]
@@ -334,8 +336,9 @@ class Session:
 
     def _take_event(self, event):
         if self.journal:
-            self.journal.event(event["kind"], event["dev_us"], detail=event["detail"])
-        self.view.event(event["kind"], event["detail"])
+            named = {} if event["channel"] is None else {"channel": event["channel"]}
+            self.journal.event(event["kind"], event["dev_us"], detail=event["detail"], **named)
+        self.view.event(event["kind"], event["detail"], event["channel"])
         if event["kind"] in ("end", "fault") and self.started:
             self.stop_reason = event["detail"]
             self._ended = True

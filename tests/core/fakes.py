@@ -229,7 +229,11 @@ class Bench:
         self.events = []
         self.tokens = 0
         self.session = session_class(
-            self.output, board, self.output.rings, lambda kind, detail: self.events.append((kind, detail)), self._token
+            self.output,
+            board,
+            self.output.rings,
+            lambda kind, detail, channel=None: self.events.append((kind, detail)),
+            self._token,
         )
         self.alive = True
 

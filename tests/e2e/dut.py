@@ -38,7 +38,8 @@ class Dut:
         self.alive = True
         self.token = 0
         self.telemetry = []
-        self.events = []
+        self.events = []  # (n, dev_us, kind, detail)
+        self.channels_named = []  # by each of them: a channel or None
         self.replies = {}
         self.times = {}  # id -> simulated ns of the reply's last byte
         self.noise = []
@@ -125,7 +126,8 @@ class Dut:
             if self.alive:
                 self._ack()
         elif message.get("method") == "event":
-            self.events.append(message["params"])
+            self.events.append(message["params"][:4])
+            self.channels_named.append(message["params"][4])
         else:
             self.replies[message["id"]] = message
             self.times[message["id"]] = t_ns

@@ -52,7 +52,8 @@ def test_a_lost_or_shorted_electrode_is_found_within_50_ms_or_one_period(dut, lo
     dut.board.set_load(1, load)
     dut.run_ms(1200)
     result = dut.call("result")
-    assert result["fault"] == fault
+    assert (result["fault"], result["fault_channel"]) == (fault, 1)
+    assert [n for n, event in zip(dut.channels_named, dut.events, strict=True) if event[2] == "fault"] == [1]
     assert last_fall_after(dut, changed_ns) <= max(50, rate_us / 1000) + 2
     assert result["channels"]["1"]["pulses"] == len(dut.trains()[1].pulses)
     assert dut.board.setpoints[-1][2] == 0

@@ -205,9 +205,9 @@ class FakeBoard:
         channel = self.session.channels.get(n)
         return (channel.set_ua, 1000) if channel and channel.running else None
 
-    def _event(self, kind, detail):
+    def _event(self, kind, detail, channel=None):
         if self.server.greeted:
-            params = [self.events, self.now_us(), kind, detail]
+            params = [self.events, self.now_us(), kind, detail, channel]
             self.events += 1
             self._send(frames.encode({"jsonrpc": "2.0", "method": "event", "params": params}))
 

@@ -92,7 +92,7 @@ class Bytes:
         return self.pieces.pop(0) if self.pieces else b""
 
 
-EVENT = frames.encode({"jsonrpc": "2.0", "method": "event", "params": [1, 2, "state", "run"]})
+EVENT = frames.encode({"jsonrpc": "2.0", "method": "event", "params": [1, 2, "state", "run", None]})
 
 
 def test_a_frame_in_pieces_is_put_together():

@@ -35,7 +35,7 @@ real_write = os.write
 class Shown(View):
     def __init__(self, pipe):
         self.pipe = pipe
-    def event(self, kind, detail):
+    def event(self, kind, detail, channel=None):
         real_write(self.pipe, json.dumps(["event", kind, detail]).encode() + b"\\n")
     def telemetry(self, item, channels):
         real_write(self.pipe, json.dumps(["telemetry", item["seq"], item["dev_us"], channels]).encode() + b"\\n")

@@ -43,18 +43,19 @@ STOP_REASONS = ("stop_command", "operator_key", "operator_interrupt")
 #                           Sent for each telemetry, and at least every 250 ms. token 0 or null: no session
 # device -> host:
 #   tel [TELEMETRY...]      every TELEMETRY_MS while armed or live, at 1 Hz else; only what fits the window
-#   event [n, dev_us, kind, detail]   kind "state": detail is the state; "fault": the fault; "end": the stop reason
+#   event [n, dev_us, kind, detail, channel]   kind "state": detail is the state; "fault": the fault; "end": the stop
+#                           reason. channel: whose lead a fault is, else null
 TELEMETRY = ("seq", "dev_us", "state", "t_left_ms", "interlock", "fault", "channels")
 CHANNEL = ("set_ua", "meas_ua", "ohms", "pulses", "charge_nc")  # one list per configured channel, in channel order
-EVENT = ("n", "dev_us", "kind", "detail")
+EVENT = ("n", "dev_us", "kind", "detail", "channel")
 
 INFO = (
     "wire board serial firmware micropython channels limits c_hook reset_cause was state remainder_ms"
     # firmware: {version, hash, origin}; channels: [1, 2, 3]; limits: {max_ua, full_scale_ua, ...}
 ).split()
-STATUS = "state t_left_ms interlock fault channels".split()  # channels: a list of STATUS_CHANNEL rows
+STATUS = "state t_left_ms interlock fault fault_channel channels".split()  # channels: a list of STATUS_CHANNEL rows
 STATUS_CHANNEL = ("n", "set_ua", "meas_ua", "ohms", "pulses")
-RESULT = "state stop_reason fault duration_ms channels bad_lines".split()
+RESULT = "state stop_reason fault fault_channel duration_ms channels bad_lines".split()
 # channels: {"1": {pulses, truncated, charge_nc}}; bad_lines: {what was wrong: how often since power-on}
 
 # name: (JSON-RPC code, sentence with {parameters}, what to do)

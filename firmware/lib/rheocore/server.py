@@ -134,6 +134,7 @@ class Server:
             "t_left_ms": session.t_left_ms(now_ms),
             "interlock": session.output.interlock(),
             "fault": session.fault,
+            "fault_channel": session.fault_channel,
             "channels": channels,
         }
 
@@ -220,6 +221,7 @@ class Server:
             "state": session.state,
             "stop_reason": session.stop_reason,
             "fault": session.fault,
+            "fault_channel": session.fault_channel,
             "duration_ms": session.duration_ms(now_ms),
             "channels": channels,
             "bad_lines": self.bad,

@@ -19,7 +19,7 @@ HARD = ("host_break", "interlock_open", "internal", "clock", "self_test")
 
 class Session:
     """The board's one session. output: see the module; board: the description; rings: {n: Feeder's arguments};
-    notify(kind, detail): events; new_token() -> int."""
+    notify(kind, detail, channel=None): events; new_token() -> int."""
 
     def __init__(self, output, board, rings, notify, new_token):
         self.output = output
@@ -29,6 +29,7 @@ class Session:
         self.new_token = new_token
         self.state = "safe"
         self.fault = None
+        self.fault_channel = None  # whose lead it is, where it is one's
         self.stop_reason = None
         self.channels = {}
         self.order = ()  # channel numbers, rising: a MicroPython dict has none
@@ -134,25 +135,25 @@ class Session:
             return
         if self.output.cause(self.fault):
             raise StateError("not_gone", {"fault": self.fault})
-        self.fault = None
+        self.fault = self.fault_channel = None
         self._go("idle")
 
     def keepalive(self, token, now_ms):
         if token == self.token:
             self.heard_ms = now_ms
 
-    def trip(self, fault, now_ms):
+    def trip(self, fault, now_ms, channel=None):
         """Latch a fault: output ends, hard where waiting for a pulse would be wrong. A latched guard comes first."""
         if self.state == "fault":
             return
-        if fault not in HARD and self.state in BUSY:
-            fault = self.output.guard_fault() or fault
+        if fault not in HARD and self.state in BUSY and self.output.guard_fault():
+            fault, channel = self.output.guard_fault(), None
         self._quiet(fault in HARD, now_ms)
-        self.fault = fault
+        self.fault, self.fault_channel = fault, channel
         self.stop_reason = fault
         self.token = None
         self.state = "fault"
-        self.notify("fault", fault)
+        self.notify("fault", fault, channel)
 
     def sensed(self, n, ua, mv, now_ms):
         """What the output stage holds of a running channel's last pulse: current in uA, voltage in mV."""
@@ -160,7 +161,7 @@ class Session:
         if channel.running and self.state in LIVE:
             fault = channel.contact.judge(channel.set_ua, ua, mv, channel.feeder.pulses)
             if fault:
-                self.trip(fault, now_ms)
+                self.trip(fault, now_ms, n)
 
     def tick(self, now_ms):
         """One pass of the app loop: leases, set-points, limits of time. Call at least every 20 ms while live."""

@@ -72,9 +72,9 @@ class App:
         self.tokens = self.tokens % 9999 + 1
         return self.tokens * 10_000 + (hw.now_ms() & 0x1FFF)
 
-    def event(self, kind, detail):
+    def event(self, kind, detail, channel=None):
         """Queue an event of the session."""
-        params = [self.events, hw.now_ms() * 1000, kind, detail]
+        params = [self.events, hw.now_ms() * 1000, kind, detail, channel]
         self.events += 1
         if self.server.greeted:
             self.link.send(frames.encode({"jsonrpc": "2.0", "method": "event", "params": params}))

@@ -56,11 +56,13 @@ def _status_text(port, data):
     from rheocore.units import fmt_resistance
 
     from rheobase.cli.progress import as_flowing, clock, milliamps
+    from rheobase.link import words
 
     word = "modelled" if data["modelled"] else "measured"
     lines = [f"{port}: {data['state']}, {clock(data['t_left_ms'])} left, " + _interlock(data)]
     if data["fault"]:
-        lines += [f"  fault: {faults.sentence(data['fault'])}", f"  {faults.remedy(data['fault'])}"]
+        lines.append(f"  fault: {words.fault_sentence(data['fault'], data['fault_channel'])}")
+        lines.append(f"  {faults.remedy(data['fault'])}")
     for n, c in as_flowing(data["state"], data["channels"]).items():
         ohms = "-" if c["ohms"] is None else fmt_resistance(c["ohms"])
         lines.append(

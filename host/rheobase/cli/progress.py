@@ -49,7 +49,7 @@ class Progress(View):
         else:
             self._write(status_line(item, channels, self.word, 200) + "\n")
 
-    def event(self, kind, detail):
+    def event(self, kind, detail, channel=None):
         """States are shown where there is no status line; its own state is in it."""
         if kind == "state" and not self.line_mode and not self.app.quiet:
             self._write(f"{detail}\n")

@@ -76,14 +76,16 @@ def to_error(error):
     return _KINDS.get(name, DeviceLost)(name, message, hint)
 
 
-def fault_error(fault):
-    """DeviceFault for a latched fault's name."""
+def fault_error(fault, channel=None):
+    """DeviceFault for a latched fault's name. channel: whose lead it is, where it is one's."""
     remedy = faults.remedy(fault) or "`rheo clear-fault` once the cause is gone."
-    return DeviceFault(str(fault), f"The board is in fault: {fault_sentence(fault)}", remedy)
+    return DeviceFault(str(fault), f"The board is in fault: {fault_sentence(fault, channel)}", remedy)
 
 
-def fault_sentence(fault):
-    return faults.sentence(fault) if fault in faults.FAULTS else f"Unknown fault {fault}."
+def fault_sentence(fault, channel=None):
+    """ "Channel 2: An electrode or a lead has no contact." """
+    lead = f"Channel {channel}: " if channel else ""
+    return lead + (faults.sentence(fault) if fault in faults.FAULTS else f"Unknown fault {fault}.")
 
 
 def quantity(field, value):

@@ -84,7 +84,7 @@ def event(line):
     if kind == "screening":
         return "Screening after the session is recorded." if line.get("phase") == "after" else _screening(line)
     if kind == "fault":
-        return _fault(line.get("fault"))
+        return _fault(line.get("fault"), None)
     if kind == "close":
         return "The record is closed."
     name = str(line.get("event"))
@@ -95,7 +95,7 @@ def event(line):
     if name == "state":
         return STATES.get(str(detail), f"State: {label(detail)}.")
     if name == "fault":
-        return _fault(detail)
+        return _fault(detail, number(line.get("channel")))
     if name == "end":
         return f"End: {faults.sentence(str(detail))}"
     return f"{label(name)} {'' if detail is None else detail}".strip() + "."
@@ -107,11 +107,12 @@ def _screening(line):
     )
 
 
-def _fault(name):
+def _fault(name, channel):
     name = str(name)
+    whose = f"Fault on channel {channel}" if channel is not None else "Fault"
     if name not in faults.FAULTS:
-        return f"Fault: {label(name)}."
-    return f"Fault: {faults.sentence(name)} {faults.remedy(name)}"
+        return f"{whose}: {label(name)}."
+    return f"{whose}: {faults.sentence(name)} {faults.remedy(name)}"
 
 
 def _needles_in(line):

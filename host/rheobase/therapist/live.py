@@ -5,7 +5,6 @@ Sends nothing itself: the session does, and records it. Stop keys never come her
 
 import time
 
-from rheocore import faults
 from rheocore.limits import STEP_UA
 from rheocore.messages import LIVE, PAUSE_MS
 
@@ -13,6 +12,7 @@ from rheobase.cli.progress import SPARSE_S, status_line
 from rheobase.errors import DeviceFault, Refused, UsageError
 from rheobase.guide import View
 from rheobase.keys import QUIET_S, RaiseGate
+from rheobase.link import words
 from rheobase.therapist.screen import ACTIVE_UA, STATES, lines, milliamps
 
 REDRAW_S = 0.2
@@ -51,12 +51,12 @@ class Live(View):
 
     # -- told by the session -------------------------------------------------------------------------------------
 
-    def event(self, kind, detail):
+    def event(self, kind, detail, channel=None):
         if kind == "state":
             self._state(detail)
         elif kind == "fault":
             self.bell()
-            self._tell(faults.sentence(detail))
+            self._tell(words.fault_sentence(detail, channel))
         self._draw()
 
     def telemetry(self, item, channels):
