@@ -360,6 +360,24 @@ def test_a_loop_that_stalled_ends_in_underrun_and_feeds_no_more():
     assert reported(made.session, 1)[0] - pulses_before <= 10 + 5
 
 
+def test_a_channel_that_joins_late_may_not_outlast_the_longest_session():
+    """Needles: 30 min from the beginning of the session, pauses excluded; a shorter rest may still join."""
+    needle = dict(SHORT, electrode="needle", mode="dnes", period_us=500_000, duration_ms=1_800_000)
+    made = bench()
+    made.up({1: needle, 2: needle, 3: dict(needle, duration_ms=1_799_000)}, start=False)
+    made.session.start([1], made.now_ms)
+    made.run(900)
+    with pytest.raises(StateError) as refused:
+        made.session.start([2], made.now_ms)
+    why = refused.value.args[1]
+    assert (why["why"], why["channel"], why["value"]) == ("limit_duration", "2", 1_800_000)
+    assert 1_799_000 <= why["bound"] <= 1_799_120
+    made.session.start([3], made.now_ms)
+    made.run(200)
+    made.session.stop("stop_command", made.now_ms)
+    settled(made)
+
+
 def test_a_channel_that_fails_takes_all_down():
     made = bench(c1=SHORT, c2=SHORT, c3=SHORT)
     made.run(600)

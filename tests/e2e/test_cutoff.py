@@ -149,6 +149,34 @@ def test_the_cutoff_ends_a_session_with_the_cpu_alive_and_is_named(booted):
     assert not any(channel["truncated"] for channel in result["channels"].values())
 
 
+def spoilt(dut, stage, count):
+    channels = {1: {"duration_ms": 1_500}}
+    due_ns = run(dut, channels)
+    dut.board.poke(WAIT + 0x40 * stage + 8, count)
+    dut.run_ms(50)
+    return kill(dut, channels, due_ns)
+
+
+@pytest.mark.parametrize(("stage", "count"), [(1, 0), (2, 0x7FFF_FFFF), (3, 0)])
+def test_a_count_of_a_later_stage_that_was_overwritten_is_written_anew(booted, stage, count):
+    judge(in_child(spoilt, booted, stage, count), 1_500)
+
+
+def postponed(dut, bit):
+    run(dut, {1: {"duration_ms": 1_500}})
+    ctrl = dut.board.peek(WAIT + 0x10)
+    disable.cutoff(dut.board)
+    dut.board.poke(WAIT + 8, dut.board.peek(WAIT + 8) | 1 << bit)
+    dut.board.poke(WAIT + 0xC, ctrl)
+    dut.run_ms(50)
+    return dut.call("result")["fault"]
+
+
+@pytest.mark.parametrize("bit", [29, 30, 31])
+def test_a_wait_that_became_days_is_found_by_the_next_pass(booted, bit):
+    assert in_child(postponed, booted, bit) == "internal"
+
+
 def registers(dut, duration_ms):
     due_ns = run(dut, {1: {**PLAYED, "duration_ms": duration_ms}})
     ticks = dut.board.peek(WAIT + 8)

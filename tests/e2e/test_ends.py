@@ -165,7 +165,10 @@ def test_an_armed_board_that_is_not_started_disarms_itself(dut):
 
 def test_amplitude_changes_walk_in_small_steps(dut):
     running(dut, 700, {1: {"amplitude_ua": 1000}})
-    dut.call("amplitude", token=dut.token, channel=1, ua=4000)
+    with pytest.raises(Refusal, match="refused"):
+        dut.call("amplitude", token=dut.token, channel=1, ua=2001)
+    for ua in (2000, 3000, 4000):
+        dut.call("amplitude", token=dut.token, channel=1, ua=ua)
     dut.run_ms(400)
     values = [ua for _t, name, ua in dut.board.setpoints if name == "CH1_UA"]
     assert max(b - a for a, b in zip(values, values[1:], strict=False)) <= 250 + 13

@@ -49,9 +49,13 @@ def test_raising_a_channel_beyond_the_sum_is_refused_armed_and_live_and_takes_no
     assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=30_000) == told
     dut.start()
     dut.run_ms(300)
-    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=30_000) == told
+    step = {**told, "why": "limit_step", "bound": 21_000}
+    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=30_000) == step
+    for ua in range(21_000, 26_000, 1_000):
+        dut.call("amplitude", token=dut.token, channel=1, ua=ua)
+    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=26_000) == {**told, "value": 26_000}
     dut.call("amplitude", token=dut.token, channel=2, ua=10_000)  # below 2 mA yet: it needs no time to come down
-    assert dut.call("amplitude", token=dut.token, channel=1, ua=30_000) == {"channel": 1, "ua": 30_000}
+    assert dut.call("amplitude", token=dut.token, channel=1, ua=26_000) == {"channel": 1, "ua": 26_000}
     dut.run_ms(100)
     dut.call("stop")
     counted = dut.call("result")["channels"]
