@@ -10,11 +10,14 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+from rheocore.compact import SESSION
 from rheocore.config import ELECTRODES, MODES
+from rheocore.limits import NEEDLE_MAX_UA, SKIN_MAX_UA
 from rheocore.nearest import nearest
 from rheocore.protocol import ProtocolError, validate
+from rheocore.units import fmt_current, scaled
 
-from rheobase import paths
+from rheobase import paths, toml_lines
 from rheobase.errors import EXIT_REFUSED, EXIT_USAGE, RheoError, UsageError
 
 FILE_MAX_BYTES = 65_536
@@ -57,6 +60,9 @@ ALIASES = {
     "knee arthritis": "knee_pain",
     "hip": "hip_pain",
 }
+# For hints alone: what people say where they do not know the condition, and words that tell nothing.
+PLACES = {"foot": "plantar_fasciitis", "sole": "plantar_fasciitis", "wrist": "carpal_tunnel", "leg": "sciatica"}
+VAGUE = {"pain", "ache", "head", "low", "lower", "nerve", "point", "spur", "stiff", "syndrome"}
 NOT_OFFERED = ("jaw", "jaw pain", "tmj", "temporomandibular", "face", "facial pain", "head", "eye", "mouth")
 
 
@@ -83,10 +89,21 @@ def condition_slug(text, known):
     if any(wanted & _keys(words) for words in NOT_OFFERED):
         hint = "See a clinician. For headache there is `--condition headache`: neck and distal points only."
         raise RheoError("not_offered", "Routes over the head and the jaw are not offered.", hint, EXIT_REFUSED)
-    plain = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
-    near = nearest(plain, sorted(known)) or nearest(plain, [w.replace(" ", "_") for w in ALIASES])
+    near = _suggested(text, known)
     hint = f"Did you mean {near}?" if near else "Known: " + ", ".join(sorted(known)) + "."
     raise UsageError("unknown_condition", f"No protocol is tagged for {text!r}.", hint)
+
+
+def _suggested(text, known):
+    """The slugs, joined by "or", that share a telling word with `text`; else the one that is spelled most like it."""
+    said = set("".join(c if c.isalpha() else " " for c in text.casefold()).split())
+    said = {word.rstrip("s") for word in said} | said
+    phrases = {**ALIASES, **PLACES, **{slug.replace("_", " "): slug for slug in known}}
+    named = {slug for phrase, slug in phrases.items() if (said - VAGUE) & set(phrase.split())}
+    if named & known:
+        return " or ".join(sorted(named & known))
+    plain = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
+    return nearest(plain, sorted(known)) or nearest(plain, [w.replace(" ", "_") for w in ALIASES])
 
 
 def presets_dir():
@@ -114,7 +131,8 @@ def read(path):
     if len(raw) > FILE_MAX_BYTES:
         raise UsageError("too_large", f"{path} is larger than a protocol can be ({FILE_MAX_BYTES} bytes).")
     try:
-        doc = tomllib.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")  # Windows' editors write both
+        doc = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         message = f"{path}, line {line}: not UTF-8 text."
@@ -122,33 +140,60 @@ def read(path):
     except RecursionError:
         raise UsageError("bad_toml", f"{path}: nested too deeply.", "A protocol has tables and short lists.") from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError("bad_toml", *_toml_sentence(path, raw, str(error))) from None
+        raise UsageError("bad_toml", *toml_lines.sentence(path, text, str(error))) from None
     try:
         return validate(doc)
     except ProtocolError as error:
-        raise as_rheo_error(error, path) from None
+        raise as_rheo_error(error, path, text) from None
 
 
-def _toml_sentence(path, raw, text):
-    """(message, hint) from tomllib's words: "Invalid value (at line 3, column 5)"."""
-    what, _, where = text.partition(" (at ")
-    place = where.rstrip(")")
-    if place.startswith("line "):
-        line = int(place[5:].split(",")[0])
-        lines = raw.decode("utf-8").splitlines()
-        shown = lines[line - 1].strip()[:60] if line <= len(lines) else ""
-        return (
-            f"{path}, {place}: {what[:1].lower()}{what[1:]}.",
-            f"The line reads: {shown}" if shown else None,
-        )
-    return f"{path}, end of the file: {what[:1].lower()}{what[1:]}.", "The file ends too early."
-
-
-def as_rheo_error(error, path=None):
-    """The host's error for a ProtocolError: usage (2), or refused (5) where a limit refuses."""
-    prefix = f"{path}: " if path else ""
+def as_rheo_error(error, path=None, text=""):
+    """The host's error for a ProtocolError: usage (2), or refused (5) where a limit refuses. text: of that file."""
+    prefix, hint = f"{path}: " if path else "", error.hint
+    line = toml_lines.line_of(text, error.path)
+    if line is None and error.path == SESSION and error.code != "missing_key":
+        line = toml_lines.line_of(text, "envelope.contractions")
+        hint += " It is contractions x (on_s + off_s) here."
+    if line:
+        prefix = f"{path}, line {line}: "
     exit_code = EXIT_REFUSED if error.code.startswith("limit_") else EXIT_USAGE
-    return RheoError(error.code, f"{prefix}{error.message}.", error.hint, exit_code)
+    return RheoError(error.code, f"{prefix}{error.message}.", hint, exit_code)
+
+
+def remarks(protocol, path=None):
+    """Sentences on what a checked protocol may do and its author should know. path: of its file, to name lines.
+
+    Raises UsageError (id_taken) for a file whose id is a shipped protocol's, and which is another.
+    """
+    text = Path(path).read_bytes().decode("utf-8-sig") if path else ""
+
+    def at(where):
+        line = toml_lines.line_of(text, where)
+        return f"line {line}: " if line else ""
+
+    name = protocol["id"]
+    if name in shipped_ids() and protocol_hash(shipped(name)) != protocol_hash(protocol):
+        message = f"{path}, {at('id')}the id {name} is a shipped protocol's, and this is another."
+        raise UsageError("id_taken", message, f'Give it an id of its own: id = "my_{name}".')
+    found = []
+    cap_ua = NEEDLE_MAX_UA if protocol["electrode"] == "needle" else SKIN_MAX_UA[protocol["mode"]]
+    if scaled(protocol["limits"]["max_ma"], 1000) > cap_ua:
+        kind = "needles" if protocol["electrode"] == "needle" else f"{protocol['mode'].upper()} on skin"
+        cap = fmt_current(cap_ua)
+        found.append(f"{at('limits.max_ma')}no more than {cap} is allowed with {kind}, whatever max_ma says.")
+    cited = {key for source in protocol["source"] for key in source["for"]}
+    session = () if "contractions" in protocol["envelope"] else protocol["session"]
+    bare = [
+        (section, key)
+        for section, keys in (("train", protocol["train"]), ("envelope", protocol["envelope"]), ("session", session))
+        for key in keys
+        if key not in cited and key != "kind"
+    ]
+    if bare:
+        keys = ", ".join(key for _, key in bare)
+        fix = 'Add [[source]] with tag = "V", "V-low", "G", "PC" or "D", for = ["..."] and cite = "...".'
+        found.append(f"{at('.'.join(bare[0]))}no source for {keys}. {fix}")
+    return found
 
 
 def shipped_ids():
@@ -187,6 +232,7 @@ def catalogue(condition=None, mode=None, electrode=None):
 
     condition: words of a person ("heel pain"), or None. Raises RheoError for a filter that nothing can match.
     """
+    mode, electrode = (value and value.casefold() for value in (mode, electrode))
     for value, choices, name in ((mode, MODES, "mode"), (electrode, ELECTRODES, "electrode")):
         if value is not None and value not in choices:
             raise UsageError(f"unknown_{name}", f"There is no {name} {value}.", "Known: " + ", ".join(choices) + ".")

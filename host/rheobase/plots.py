@@ -91,9 +91,9 @@ def pulses_png(path, source, title="", modelled=False, channels=None):
     figure, rows = _figure(len(trains), 2, (3, 2), 2.7)
     for row, channel in zip(rows, sorted(trains), strict=True):
         _draw_first(row[0], trains[channel], channel)
-        _draw_close_up(row[1], trains[channel])
-    _head(figure, f"{title}: first pulses" if title else "First pulses", kind)
-    _save(figure, path)
+        draw_close_up(row[1], trains[channel])
+    head(figure, f"{title}: first pulses" if title else "First pulses", kind)
+    save(figure, path)
 
 
 def _steps(leg, value, scale_ns, zero_ns):
@@ -128,7 +128,8 @@ def _draw_first(axis, pulses, channel):
     axis.set_title(words, loc="left", fontsize=9)
 
 
-def _draw_close_up(axis, pulses):
+def draw_close_up(axis, pulses):
+    """The first of `pulses` at full amplitude, with its times."""
     top = max(p.ua for p in pulses)
     chosen = next(n for n, p in enumerate(pulses) if p.ua >= 0.999 * top)
     pulse = pulses[chosen]
@@ -190,12 +191,12 @@ def envelope_png(path, reader, title=""):
     rows[0][0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
     rows[-1][0].set_xlabel("time from the start (s)")
     kind = "modelled, emulated board" if reader.modelled else "as measured by the board"
-    _head(figure, f"{title or _name(reader)}: set and measured amplitude", kind)
+    head(figure, f"{title or _name(reader)}: set and measured amplitude", kind)
     end = f"ended by {closed.get('stop_reason')}" if closed else "no end on record"
     if isinstance(closed.get("duration_ms"), int):
         end += f" after {fmt_duration(closed['duration_ms'])}"
     figure.text(0.985, 0.012, f"{reader.id}: {end}", fontsize=7, color="0.45", ha="right")
-    _save(figure, path)
+    save(figure, path)
 
 
 def pictures(reader, folder, vcd=None):
@@ -296,22 +297,29 @@ def _figure(rows, columns, ratios, row_inches):
     axes = figure.subplots(rows, columns, squeeze=False, width_ratios=ratios)
     for row in axes:
         for axis in row:
-            axis.spines[["top", "right"]].set_visible(False)
-            axis.tick_params(labelsize=8)
-            axis.xaxis.label.set_size(9)
-            axis.yaxis.label.set_size(9)
-            axis.grid(True, color="0.9", linewidth=0.6)
-            axis.set_axisbelow(True)
-            axis.axhline(0, color="0.6", linewidth=0.6)
+            plain(axis)
     return figure, axes
 
 
-def _head(figure, title, kind):
+def plain(axis):
+    """The look of every axis."""
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=8)
+    axis.xaxis.label.set_size(9)
+    axis.yaxis.label.set_size(9)
+    axis.grid(True, color="0.9", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.axhline(0, color="0.6", linewidth=0.6)
+
+
+def head(figure, title, kind):
+    """Title, and the foot that every picture carries."""
     figure.suptitle(f"{title} ({kind})", x=0.015, ha="left", fontsize=12, weight="bold")
     figure.text(0.015, 0.012, _FOOT, fontsize=7, color="0.45")
 
 
-def _save(figure, path):
+def save(figure, path):
+    """Write a PNG. Raises HostError."""
     picture = BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": "Rheobase"})
     try:

@@ -224,6 +224,8 @@ class _Judge:
         if len(set(periods)) > 3:
             text = f"{max(periods)} to {min(periods)} \u00b5s"
         else:
-            text = ", ".join(f"{period} \u00b5s \u00d7 {n}" for period, n in runs[:4]) + (", \u2026" if runs[4:] else "")
+            text = ", ".join(f"{period} \u00b5s \u00d7 {n}" for period, n in runs[:4]) + (
+                ", \u2026" if runs[4:] else ""
+            )
         widths = sorted({round(p.a_ns / TICK_NS) for p in pulses})
         return text + "; " + "/".join(f"{w}" for w in sorted({widths[0], widths[-1]})) + " \u00b5s a phase"

@@ -30,15 +30,25 @@ _HEAD = f"""# Preset table
 
 Made by `make presets`; `make presets ARGS=--check` plays them all again and compares. Do not edit.
 
-Every shipped preset on the real MicroPython image on the emulated RP2040, through the host's own path, on as many channels as the preset has pairs and the board has channels, at the highest amplitude that the limits allow (needle {judge.NEEDLE}, pads of 25 cm², more than 2 mA/cm² acknowledged). No hardware has run it.
+Every shipped preset on the real MicroPython image on the emulated RP2040, through the host's own path, on as many
+channels as the preset has pairs and the board can give, at the highest amplitude that the limits allow (needle
+{judge.NEEDLE}, pads of 25 cm², more than 2 mA/cm² acknowledged). No hardware has run it.
 
-- `changed`: what is shortened; ramps, on-times, turns and cycles are the file's own. Everything else is as shipped.
-- `start`, `A`, `gap`, `B`: the worst deviation of any pulse's start (counted from the first pulse, so nothing can add up), phases and gap from what the file's numbers command, in ticks of 1 µs. The emulator resolves 0.008. The expectation is written from the file's format alone ([commanded.py](../tests/presets/commanded.py)).
-- `amplitude`: target, and the largest distance of the set-point, behind the output stage's modelled filter, from the straight ramps of the file, at every pulse and every 10 ms, in % of full scale ({judge.AMPLITUDE_PERCENT} allowed).
-- `net`: the largest net charge of a single pulse: at a steady set-point 0, as both phases are alike; on a ramp the set-point moves between them.
-- A row passes only if also every pulse commanded is there and no other, none is cut, both legs never are high together and rest {judge.commanded.DEAD_US} µs at least between pulses, the board's count is that of the pins, set-points are 0 before the first pulse and after the last, and the session ends by itself at its commanded time.
+- `changed`: what is shortened. Ramps, on-times, turns and cycles are the file's own, and all else is as shipped.
+- `start`, `A`, `gap`, `B`: the worst deviation of any pulse's start (from the first pulse, so nothing can add up), of
+  its phases and of the gap from what the file's numbers command, in ticks of 1 µs; the emulator resolves 0.008. The
+  expectation is written from the file's format alone: [commanded.py](../tests/presets/commanded.py).
+- `amplitude`: the target, and the largest distance of the set-point, behind the modelled filter of the output stage,
+  from the straight ramps of the file, at every pulse and every 10 ms, in % of full scale; at most
+  {judge.AMPLITUDE_PERCENT} % is allowed.
+- `net`: the largest net charge of a single pulse: 0 at a steady set-point, as both phases are alike; on a ramp the
+  set-point moves between them.
+- A row passes only if also every pulse commanded is there and no other, none is cut, both legs never are high together
+  and rest {judge.commanded.DEAD_US} µs at least between pulses, the board's count is that of the pins, set-points are 0
+  before the first pulse and after the last, and the session ends by itself at its commanded time.
 
-A modulated pulse takes rate and width of its start: time in whole ms, rate in whole mHz, width in whole µs, each rounded down.
+A modulated pulse takes the rate and width of its start: time in whole ms, rate in whole mHz, width in whole µs, each
+rounded down.
 
 """
 

@@ -30,7 +30,7 @@ def dump(path, pulses=3, ua=2000.0):
 def shown(monkeypatch):
     """Texts of the next pictures, as drawn."""
     texts = []
-    save = plots._save
+    save = plots.save
 
     def keep(figure, path):
         from matplotlib.text import Text
@@ -38,7 +38,7 @@ def shown(monkeypatch):
         texts.extend(text.get_text() for text in figure.findobj(Text))
         save(figure, path)
 
-    monkeypatch.setattr(plots, "_save", keep)
+    monkeypatch.setattr(plots, "save", keep)
     return texts
 
 

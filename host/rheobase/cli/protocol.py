@@ -197,13 +197,17 @@ def _session_words(found, derived):
 @click.argument("ref", metavar="FILE")
 @pass_app
 def validate_command(app, ref):
-    """Check a protocol file; says the first thing that is wrong."""
+    """Check a protocol file: the first thing that is wrong, with its line, or what to know about it."""
+    import os
+
     from rheobase import library
 
     found = library.load(ref)
+    notes = library.remarks(found, ref if os.path.isfile(ref) else None)
     digest = library.protocol_hash(found)
-    data = {"valid": True, "id": found["id"], "title": found["title"], "hash": digest}
-    app.answer(data, f"{ref}: a valid protocol, id {found['id']}, hash {digest[:16]}.")
+    data = {"valid": True, "id": found["id"], "title": found["title"], "hash": digest, "notes": notes}
+    lines = [f"{ref}: a valid protocol, id {found['id']}, hash {digest[:16]}.", *[_row("note", note) for note in notes]]
+    app.answer(data, "\n".join(lines))
 
 
 @protocol.command("plot")
@@ -211,16 +215,17 @@ def validate_command(app, ref):
 @click.option("-o", "out", metavar="FILE", help="PNG to write (default: the protocol's id.png, here).")
 @pass_app
 def plot_command(app, ref, out):
-    """Draw the pulses that a protocol plans, at the largest amplitude the board allows."""
+    """Draw what a protocol plans, at the largest amplitude the board allows: a PNG, and a sketch here."""
     from rheocore.compact import compact
 
-    from rheobase import boards, figures, library, plots
+    from rheobase import boards, figures, library, planned
 
     found = library.load(ref)
     ua = figures.limits_of(found, boards.load())["amplitude_max_ua"]
-    out = out or f"{found['id']}.png"
-    plots.pulses_png(out, {1: compact(found, ua)}, found["id"])
-    app.answer({"path": out, "id": found["id"], "amplitude_ua": ua}, f"{out}: pulses planned at {fmt_current(ua)}.")
+    out, cfg = out or f"{found['id']}.png", compact(found, ua)
+    planned.png(out, cfg, found["id"], found["title"])
+    data = {"path": out, "id": found["id"], "amplitude_ua": ua}
+    app.answer(data, lambda: f"{planned.sketch(cfg, found['id'], found['title'])}\n\n{out}: the same as a picture.")
 
 
 @protocol.command("push")
