@@ -73,16 +73,15 @@ def duration_us(doc):
 
 
 def pulses(doc):
-    """[(start from the first pulse's, width)] in us of every pulse."""
-    found, gap = [], doc["train"]["gap_us"]
+    """(start from the first pulse's, width) in us of one pulse after another."""
+    gap = doc["train"]["gap_us"]
     for start, end in _windows(doc):
         at = start
         for width, interval in _intervals(doc["train"]):
             if at + 2 * width + gap + DEAD_US > end:
                 break
-            found.append((at, width))
+            yield at, width
             at += interval
-    return found
 
 
 def share(doc, t_us):

@@ -19,7 +19,8 @@ from rheobase.link import words
 
 TICK_NS = 1000
 EDGE_NS = 8  # one clock: what an edge may lie off its tick
-AMPLITUDE_PERCENT = 1  # of full scale (5 is asked): 40 ms of the steepest ramp that limits allow; a pass takes 20 ms
+AMPLITUDE_PERCENT = 5  # of full scale, of the set-point off its ramp
+STEP_PERCENT = 0.5  # the device's step: a smaller target may be off by this and AMPLITUDE_PERCENT of itself
 NET_PER_MILLE = 1  # of the charge of a phase at full scale: while the amplitude moves, phase B is not phase A
 END_MS = 2  # the train is down at the session's end, and the board says so within a pass and a line
 END_SAID_MS = 50
@@ -154,7 +155,7 @@ class _Judge:
         return self.filters[bisect_right(self.steps_ns, t_ns)].at(t_ns)
 
     def row(self):
-        pulses, asked = self.train.pulses, commanded.pulses(self.doc)
+        pulses, asked = self.train.pulses, list(commanded.pulses(self.doc))
         self.say(not self.train.overlaps, "both legs were high")
         self.say(not self.train.truncated, "a pulse was cut")
         self.say(len(pulses) == len(asked), f"{len(pulses)} pulses, commanded {len(asked)}")
@@ -200,7 +201,8 @@ class _Judge:
         times = [p.t_ns + p.a_ns // 2 for p in self.train.pulses] + list(range(self.first_ns, end_ns, 10 * MS))
         off = [abs(self.ua(t) - target * commanded.share(self.doc, (t - self.first_ns) / TICK_NS)) for t in times]
         percent = 100 * max(off) / self.full_ua
-        self.say(percent <= AMPLITUDE_PERCENT, f"the set-point is {percent:.2f} % of full scale off the ramp")
+        most = min(AMPLITUDE_PERCENT, STEP_PERCENT + AMPLITUDE_PERCENT * target / self.full_ua)
+        self.say(percent <= most, f"the set-point is {percent:.2f} % of full scale off the ramp")
         self.say(self.ua(self.first_ns) == 0, "a set-point before the first pulse")
         self.say(self.last_ua == 0 and self.ua(self.dut.board.now_ns) < 0.002 * self.full_ua, "a set-point stands")
         return percent

@@ -39,8 +39,9 @@ channels as the preset has pairs and the board can give, at the highest amplitud
   its phases and of the gap from what the file's numbers command, in ticks of 1 µs; the emulator resolves 0.008. The
   expectation is written from the file's format alone: [commanded.py](../tests/presets/commanded.py).
 - `amplitude`: the target, and the largest distance of the set-point, behind the modelled filter of the output stage,
-  from the straight ramps of the file, at every pulse and every 10 ms, in % of full scale; at most
-  {judge.AMPLITUDE_PERCENT} % is allowed.
+  from the straight ramps of the file, at every pulse and every 10 ms, in % of full scale. Allowed are
+  {judge.AMPLITUDE_PERCENT} %, and for a target below full scale {judge.AMPLITUDE_PERCENT} % of itself and one step of
+  {judge.STEP_PERCENT} %.
 - `net`: the largest net charge of a single pulse: 0 at a steady set-point, as both phases are alike; on a ramp the
   set-point moves between them.
 - A row passes only if also every pulse commanded is there and no other, none is cut, both legs never are high together

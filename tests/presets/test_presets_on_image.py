@@ -23,7 +23,7 @@ def booted(board_image):
 
 @pytest.mark.parametrize("names", TOGETHER, ids="+".join)
 def test_a_preset_delivers_what_its_file_commands(booted, names, tmp_path):
-    """Each start, phase and gap on its tick; amplitude within 1 % of full scale of the ramp; off at the end."""
+    """Each start, phase and gap on its tick; amplitude within 5 % of the ramp; off at the end."""
     channels = {n: judge.shortened(name, brief=True) for n, name in enumerate(names, 1)}
     rows, wrong = in_child(judge.play, booted, channels, tmp_path, timeout_s=300.0)
     assert not wrong
@@ -39,7 +39,7 @@ def test_the_table_has_every_preset_as_it_is_now_and_every_one_passed():
         assert row["verdict"] == "PASS"
         assert row["channels"] == judge.pairs(row["preset"])
         assert row["changed"] == wanted.changed
-        assert row["pulses"] == row["channels"] * len(commanded.pulses(wanted.doc))
+        assert row["pulses"] == row["channels"] * len(list(commanded.pulses(wanted.doc)))
 
 
 def test_the_page_is_made_of_the_rows():
@@ -67,7 +67,7 @@ def test_the_page_is_made_of_the_rows():
 def test_the_expectation_itself_by_hand(change, count, starts):
     train = {"kind": "continuous", "frequency_hz": 10, "width_us": 100, "gap_us": 50, **change}
     doc = {"train": train, "envelope": {"ramp_up_s": 1, "ramp_down_s": 1}, "session": {"duration_s": 2}}
-    found = commanded.pulses(doc)
+    found = list(commanded.pulses(doc))
     assert [at for at, _ in found[: len(starts)]] == starts
     assert len(found) == count
     assert commanded.share(doc, 500_000) == 0.5 and commanded.share(doc, 1_750_000) == 0.25

@@ -41,7 +41,7 @@ def test_list_has_the_contracts_shape(rheo):
 
 
 def test_list_filters_by_mode_and_electrode(rheo):
-    code, out, _ = rheo("--json", "protocol", "list", "--mode", "tens", "--electrode", "skin")
+    code, out, _ = rheo("--json", "protocol", "list", "--mode", "TENS", "--electrode", "Skin")
     assert code == 0
     assert {p["id"] for p in json.loads(out)["data"]["protocols"]} == {
         name for name in library.shipped_ids() if name.startswith("tens_")
@@ -118,6 +118,85 @@ def test_validate_accepts_a_good_file_and_names_the_fault_of_a_bad_one(rheo, tmp
     assert "train.widht_us is not a key" in err and "Did you mean width_us?" in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "says", "fix"),  # the line is that of `new`, or of its table where a key was taken out
+    [
+        ("ea_2hz", "width_us = 300", "widht_us = 300", "train.widht_us is not a key", "Did you mean width_us?"),
+        ("ea_2hz", "width_us = 300", 'width_us = "300us"', "is not a number", "the unit is in the key's name"),
+        (
+            "ea_2hz",
+            "width_us = 300",
+            "width_us = 300us",
+            "column 15: expected newline",
+            "the unit is in the key's name",
+        ),
+        ("ea_2hz", "width_us = 300", "width_ms = 0.3", "train.width_ms is not a key", "width_us"),
+        ("ea_2hz", "width_us = 300", "width_us = 300\nwidth_us = 2", "cannot overwrite", "keep one of the two"),
+        ("ea_2hz", "max_ma = 8.3", "max_ua = 8300", "limits.max_ua is not a key", "max_ma"),
+        ("ea_2hz", "max_ma = 8.3", "max_ma = 300", "above 100 mA", "Use 0 to 100 mA"),
+        ("ea_2hz", "frequency_hz = 2", "frequency_hz = 500", "above 400 Hz", "Use 1 to 400 Hz"),
+        ("ea_2hz", "duration_s = 1200", "duration_s = 2400", "above 1800 s", "Use 1800 s or less"),
+        ("ea_2hz", 'mode = "dnes"', "mode = dnes", "invalid value", "a text in quotes"),
+        ("ea_2hz", "pairs = 1", 'pairs = "1"', "is not a number", "1 to 6"),
+        ("ea_2hz", "[train]", "[train", "expected ']'", "Close the bracket. The line reads: [train"),
+        ("ea_2hz", "[train]", "[trian]", "trian is not a key", "Did you mean train?"),
+        ("ea_2hz", 'tag = "G"', 'tag = "W"', 'source[2].tag = "W"', '"V", "V-low", "G", "PC" or "D"'),
+        ("edn_2hz_shoulder", '    "achilles",', '    "Achilles tendon",', "is not a name", "small letters"),
+        ("nmes_quadriceps", "ramp_up_s = 2", "ramp_up_s = 9", "envelope.on_s is 10 s", "Shorten the ramps"),
+        ("nmes_quadriceps", "contractions = 15", "contractions = 45", "above 1800 s", "contractions x (on_s + off_s)"),
+        ("nmes_quadriceps", "off_s = 50\n", "", "envelope.off_s is missing", "Add it"),
+        ("tens_burst", "burst_pulses = 8", "burst_pulses = 60", "50 at most", "Lower burst_pulses or burst_hz"),
+        ("tens_modulated", "[2, 125]", "[125, 2]", "falls", "the lower rate first"),
+    ],
+)
+def test_validate_names_the_line_and_the_fix(rheo, tmp_path, name, old, new, says, fix):
+    good = (library.presets_dir() / f"{name}.toml").read_text()
+    assert good.count(old) == 1 or old in ("pairs = 1", "frequency_hz = 2")
+    text = good.replace(old, new, 1)
+    where = {"ramp_up_s = 9": "on_s = 10", "": "[envelope]", '    "Achilles tendon",': "conditions = ["}.get(new, new)
+    line = text[: text.index(where)].count("\n") + 1 + new.count("\n")
+    (tmp_path / "mine.toml").write_text(text)
+    code, out, err = rheo("protocol", "validate", "mine.toml")
+    assert (code, out) == (2, "")
+    assert f"mine.toml, line {line}" in err and says in err and fix in err and "Traceback" not in err
+
+
+def test_validate_takes_what_windows_editors_write(rheo, tmp_path):
+    good = (library.presets_dir() / "ea_2hz.toml").read_bytes()
+    (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbf" + good.replace(b"\n", b"\r\n"))
+    assert rheo("protocol", "validate", "mine.toml")[0] == 0
+
+
+def test_validate_tells_what_is_allowed_and_should_be_known(rheo, tmp_path):
+    good = (library.presets_dir() / "ea_2hz.toml").read_text().replace('"ea_2hz"', '"mine"')
+    file = tmp_path / "mine.toml"
+    file.write_text(good)
+    assert json.loads(rheo("--json", "protocol", "validate", "mine.toml")[1])["data"]["notes"] == []
+    file.write_text(good.replace("max_ma = 8.3", "max_ma = 30"))
+    code, out, _ = rheo("protocol", "validate", "mine.toml")
+    assert code == 0 and "line 25: no more than 10 mA is allowed with needles" in out
+    file.write_text(good.replace('for = ["frequency_hz", "width_us"]', 'for = ["frequency_hz"]'))
+    code, out, _ = rheo("protocol", "validate", "mine.toml")
+    assert code == 0 and "line 14: no source for width_us. Add [[source]] with tag" in out
+
+
+def test_validate_refuses_a_shipped_id_for_anything_else(rheo, tmp_path):
+    good = (library.presets_dir() / "ea_2hz.toml").read_text()
+    file = tmp_path / "mine.toml"
+    file.write_text(good)
+    assert rheo("protocol", "validate", "mine.toml")[0] == 0  # the very same
+    file.write_text(good.replace("width_us = 300", "width_us = 200"))
+    code, out, err = rheo("protocol", "validate", "mine.toml")
+    assert (code, out) == (2, "")
+    assert "mine.toml, line 3: the id ea_2hz is a shipped protocol's" in err and 'id = "my_ea_2hz"' in err
+
+
+def test_every_shipped_preset_is_valid_without_a_note(rheo):
+    for name in library.shipped_ids():
+        code, out, _ = rheo("--json", "protocol", "validate", str(library.presets_dir() / f"{name}.toml"))
+        assert (code, json.loads(out)["data"]["notes"]) == (0, [])
+
+
 def test_plot_writes_a_picture_or_says_why_not(rheo, tmp_path):
     code, out, _ = rheo("--json", "protocol", "plot", "edn_2hz_foot")
     assert (code, json.loads(out)["data"]["path"]) == (0, "edn_2hz_foot.png")
@@ -148,6 +227,10 @@ def test_push_hands_the_protocol_over_and_says_that_output_is_off(rheo, monkeypa
         (("list", "--condition", "jaw"), 5, "not offered"),
         (("list", "--condition", "bakc pain"), 2, "back_pain"),
         (("list", "--mode", "x"), 2, "Known: dnes, tens, nmes."),
+        (("list", "--electrode", "glove"), 2, "Known: needle, skin."),
+        (("list", "--condition", "my back hurts"), 2, "Did you mean back_pain?"),
+        (("list", "--condition", "elbow"), 2, "Did you mean golfers_elbow or tennis_elbow?"),
+        (("list", "--condition", "head injury"), 2, "Known: achilles,"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_the_right_exit_code(rheo, words, code, says):
