@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test image faults lint format types bench setup clean
+.PHONY: demo test image faults presets lint format types bench setup clean
 
 demo: $(READY)
 	$(BIN)/python -m rheobase.demo --out demo-out
@@ -22,6 +22,9 @@ bench: $(READY)
 
 faults: $(READY)
 	$(BIN)/python tests/faults/table.py $(ARGS)
+
+presets: $(READY)
+	$(BIN)/python tests/presets/table.py $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
