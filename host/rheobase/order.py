@@ -7,6 +7,7 @@ import textwrap
 
 from rheocore import limits
 from rheocore.compact import ProtocolError, compact
+from rheocore.config import period_us
 from rheocore.electrode import ASSUMED_CMM2, needle_cmm2
 from rheocore.stress import densest
 from rheocore.units import (
@@ -218,18 +219,26 @@ def highest(order, part, board):
     return limits.beside(limits.amplitude_max_ua(part.cfg, board), densest(part.cfg), others)
 
 
+def rate_words(period):
+    """ "120 Hz": the plainest rate whose period this is, in us; 8333 us are those of 120 Hz and of 120.005 Hz."""
+    for step in (1000, 100, 10, 1):
+        millihz = round(1e9 / period / step) * step
+        if millihz and period_us(millihz) == period:
+            break
+    return fmt_frequency(millihz)
+
+
 def train_words(cfg):
     """ "100 Hz, 100 µs a phase" of a configuration, with its on/off duty if it has one."""
-    hz = lambda period: fmt_frequency(round(1e9 / period))  # noqa: E731
     if cfg["kind"] == "modulated":
         rate = f"{fmt_frequency(cfg['lo_millihz'])} to {fmt_frequency(cfg['hi_millihz'])}"
         width = f"{fmt_time(cfg['lo_width_us'])} to {fmt_time(cfg['hi_width_us'])}"
     else:
-        rate, width = hz(cfg["period_us"]), fmt_time(cfg["width_us"])
+        rate, width = rate_words(cfg["period_us"]), fmt_time(cfg["width_us"])
         if cfg["kind"] == "alternating":
-            rate = f"{rate} and {hz(cfg['alt_period_us'])} in turn"
+            rate = f"{rate} and {rate_words(cfg['alt_period_us'])} in turn"
         elif cfg["kind"] == "burst":
-            rate = f"bursts of {cfg['burst_pulses']} at {rate}, {hz(cfg['burst_period_us'])}"
+            rate = f"bursts of {cfg['burst_pulses']} at {rate}, {rate_words(cfg['burst_period_us'])}"
     duty = f", {fmt_duration(cfg['on_ms'])} on, {fmt_duration(cfg['off_ms'])} off" if "on_ms" in cfg else ""
     return f"{rate}, {width} a phase{duty}"
 

@@ -10,6 +10,7 @@ from rheocore.plan import Plan
 from rheocore.units import decimal, fmt_charge, fmt_current, fmt_duration, fmt_frequency, fmt_time
 
 from rheobase import plots
+from rheobase.order import rate_words
 
 COLUMNS = 72  # of the sketch, after its margin
 _BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
@@ -41,17 +42,17 @@ def train(cfg):
 
 def train_title(cfg):
     """ "bursts of 8 at 100 Hz, 2 a second" and the like: what train() shows."""
-    hz = lambda period: fmt_frequency(round(1e9 / period))  # noqa: E731
     if cfg["kind"] == "modulated":
         rates = f"{fmt_frequency(cfg['lo_millihz'])} to {fmt_frequency(cfg['hi_millihz'])} and back"
         widths = f"{cfg['lo_width_us']} to {cfg['hi_width_us']} \u00b5s"
         return f"the train: {rates}, {widths}, in {fmt_duration(cfg['cycle_ms'])}"
     if cfg["kind"] == "burst":
-        return f"the train: bursts of {cfg['burst_pulses']} at {hz(cfg['period_us'])}, {hz(cfg['burst_period_us'])}"
+        bursts = rate_words(cfg["burst_period_us"])
+        return f"the train: bursts of {cfg['burst_pulses']} at {rate_words(cfg['period_us'])}, {bursts}"
     if cfg["kind"] == "alternating":
-        rates = f"{hz(cfg['period_us'])} and {hz(cfg['alt_period_us'])} in turn"
+        rates = f"{rate_words(cfg['period_us'])} and {rate_words(cfg['alt_period_us'])} in turn"
         return f"the train: {rates}, {fmt_duration(cfg['dwell_ms'])} each"
-    return f"the train: {hz(cfg['period_us'])}, a pulse every {fmt_time(cfg['period_us'])}"
+    return f"the train: {rate_words(cfg['period_us'])}, a pulse every {fmt_time(cfg['period_us'])}"
 
 
 def _amplitude_title(cfg):
@@ -119,7 +120,7 @@ def _draw_train(axis, cfg):
     if cfg["kind"] == "alternating":
         for period, middle in ((cfg["period_us"], 0.25), (cfg["alt_period_us"], 0.75)):
             at = {"transform": axis.transAxes, "ha": "center", "va": "top", "fontsize": 9}
-            axis.text(middle, 0.985, fmt_frequency(round(1e9 / period)), **at)
+            axis.text(middle, 0.985, rate_words(period), **at)
 
 
 def _draw_modulation(axis, cfg):

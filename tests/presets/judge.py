@@ -74,6 +74,16 @@ def pairs(name):
     return min(library.shipped(name)["pairs"], len(boards.load()["channels"]))
 
 
+def commanded_words(wanted, cfg):
+    """What the host says of its order's train; gap, ramps and contractions as played."""
+    envelope = wanted.doc["envelope"]
+    out = f"{order.train_words(cfg)}, gap {wanted.doc['train']['gap_us']} \u00b5s"
+    out += f", up {envelope['ramp_up_s']} s, down {envelope['ramp_down_s']} s"
+    if "contractions" in envelope:
+        out += f", {envelope['contractions']} contractions"
+    return out
+
+
 def _order(channels, folder, info):
     """The order of {channel: Wanted} at the highest amplitude that each may have."""
     ons, kinds = {}, set()
@@ -170,7 +180,7 @@ class _Judge:
             "preset": self.wanted.name,
             "channels": 1,
             "changed": self.wanted.changed,
-            "commanded": f"{order.train_words(self.part.cfg)}, gap {self.doc['train']['gap_us']} \u00b5s",
+            "commanded": commanded_words(self.wanted, self.part.cfg),
             "delivered": self._delivered(pulses),
             "pulses": len(pulses),
             **{f"{name}_ticks": round(worst[name] / TICK_NS, 3) for name in FIGURES},
