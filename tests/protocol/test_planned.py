@@ -7,6 +7,7 @@ import pytest
 from presets import commanded
 from rheobase import boards, figures, library, planned, plots
 from rheobase.errors import HostError
+from rheobase.order import rate_words
 from rheocore.compact import compact
 
 NAMES = library.shipped_ids()
@@ -116,3 +117,11 @@ def test_a_modulation_of_one_pulse_a_cycle_without_current_is_drawn(tmp_path):
 def test_a_picture_that_cannot_be_written_is_the_hosts_error(tmp_path):
     with pytest.raises(HostError):
         planned.png(tmp_path / "no" / "p.png", config("ea_2hz"), "ea_2hz", "EA")
+
+
+@pytest.mark.parametrize(
+    ("period", "says"),
+    [(8333, "120 Hz"), (500_000, "2 Hz"), (400_000, "2.5 Hz"), (8016, "124.75 Hz"), (2500, "400 Hz")],
+)
+def test_a_rate_is_told_as_it_was_written(period, says):
+    assert rate_words(period) == says
