@@ -94,7 +94,7 @@ def test_status_within_5_ms_median_with_three_channels_and_telemetry(dut):
     assert statistics.median(times_ns) <= 5 * MS
 
 
-def test_no_underrun_in_5_s_with_three_channels_and_a_collection_every_40_ms(dut):
+def test_no_underrun_in_2_s_with_three_channels_and_a_collection_every_40_ms(dut):
     rawrepl.enter(dut.board)
     begin = rawrepl.start(
         dut.board,
@@ -107,11 +107,11 @@ def test_no_underrun_in_5_s_with_three_channels_and_a_collection_every_40_ms(dut
     dut.load(THREE_AT_100_HZ)
     dut.start()
     start_ns, before = dut.board.now_ns, len(dut.telemetry)
-    while dut.board.now_ns - start_ns < 5_000 * MS:
+    while dut.board.now_ns - start_ns < 2_000 * MS:
         dut.run_ms(243.7)
         dut.call("status")
     assert dut.state() == "run"
-    assert 45 <= len(dut.telemetry) - before <= 55
+    assert 18 <= len(dut.telemetry) - before <= 25
     dut.call("stop")
     result = dut.call("result")
     for n, train in dut.trains().items():

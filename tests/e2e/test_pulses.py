@@ -39,7 +39,7 @@ def test_widths_and_gaps_are_exact_to_the_tick(dut, shapes):
         assert result["channels"][str(n)]["pulses"] == len(trains[n].pulses) == 100
 
 
-@pytest.mark.parametrize(("rates_hz", "duration_ms"), [((1, 2, 4), 4000), ((15, 50, 100), 2000), ((250, 400, 3), 1000)])
+@pytest.mark.parametrize(("rates_hz", "duration_ms"), [((1, 2, 4), 2500), ((15, 50, 100), 1000), ((250, 400, 3), 1000)])
 def test_periods_are_exact_at_three_rates_at_once(dut, rates_hz, duration_ms):
     periods_us = [(2_000_000 // hz + 1) // 2 for hz in rates_hz]
     dut.load({n: {"period_us": p, "duration_ms": duration_ms, "width_us": 200} for n, p in enumerate(periods_us, 1)})
@@ -62,15 +62,15 @@ def test_channels_started_together_begin_in_the_same_tick(dut):
 
 def test_channels_start_one_by_one_each_with_its_own_train(dut):
     own = {
-        1: {"period_us": 20_000, "width_us": 100, "amplitude_ua": 1000, "duration_ms": 2500},
-        2: {"period_us": 5_000, "width_us": 250, "amplitude_ua": 3000, "duration_ms": 2500},
-        3: {"period_us": 50_000, "width_us": 50, "amplitude_ua": 500, "duration_ms": 2500},
+        1: {"period_us": 20_000, "width_us": 100, "amplitude_ua": 1000, "duration_ms": 1800},
+        2: {"period_us": 5_000, "width_us": 250, "amplitude_ua": 3000, "duration_ms": 1800},
+        3: {"period_us": 50_000, "width_us": 50, "amplitude_ua": 500, "duration_ms": 1800},
     }
     dut.load(own)
     for n in own:
         dut.start([n])
         dut.run_ms(200)
-    dut.run_ms(500)
+    dut.run_ms(400)
     set_ua = {row[0]: row[1] for row in dut.call("status")["channels"]}
     assert set_ua == {n: change["amplitude_ua"] for n, change in own.items()}
     result = dut.run_to_end()
@@ -79,23 +79,6 @@ def test_channels_start_one_by_one_each_with_its_own_train(dut):
         check(trains[n], change["width_us"], 50, change["period_us"])
         assert result["channels"][str(n)]["pulses"] == len(trains[n].pulses)
     assert trains[2].pulses[0].t_ns - trains[1].pulses[0].t_ns > 190_000_000
-
-
-@pytest.mark.parametrize(
-    ("change", "pulses"),
-    [
-        ({"kind": "burst", "burst_period_us": 500_000, "burst_pulses": 8}, 32),
-        ({"kind": "alternating", "period_us": 100_000, "alt_period_us": 10_000, "dwell_ms": 500}, 2 * (5 + 50)),
-        ({"on_ms": 1000, "off_ms": 500}, 150),
-    ],
-)
-def test_trains_put_out_the_pulses_of_their_kind(dut, change, pulses):
-    dut.load({1: change})
-    dut.start()
-    result = dut.run_to_end()
-    train = dut.trains()[1]
-    check(train, 100, 50)
-    assert result["channels"]["1"]["pulses"] == len(train.pulses) == pulses
 
 
 def test_arming_makes_no_edge_on_any_leg(dut):
