@@ -311,6 +311,21 @@ def test_an_overridden_stop_an_adverse_event_and_a_missing_step_are_told_with_th
     assert "! Not confirmed. needles into the sharps container" in text
 
 
+def test_a_stop_that_ended_the_session_stands_and_is_not_called_overridden(tmp_path, plain):
+    stops = {**SCREENED["stops"], "implant": True}
+    with begin(tmp_path) as writer:
+        why = {"code": "screening", "message": "Not started: pacemaker."}
+        writer.write("close", None, stop_reason=None, fault=None, duration_ms=0, channels={}, not_started=why)
+    change(writer.path, "screening", answers={"condition": "neck_pain", "stops": stops}, yes=False)
+    page = page_of(writer.path)
+    assert "! A screening stop stands: the session was refused. Pacemaker, defibrillator" in page.text
+    assert page.row("stops")[0].endswith(": it stands")
+    assert "overridden" not in page.text and "The steps after" not in page.text  # nothing began: nothing to undo
+    path = treatment(tmp_path, channel_count=1)
+    change(path, "screening", answers={**SCREENED, "stops": stops})
+    assert "!! A screening stop stood, and the session was started all the same. Pacemaker" in page_of(path).text
+
+
 def test_steps_that_were_left_unfinished_are_told_and_none_is_taken_for_done(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
     change(path, "screening", 1, **{**dict.fromkeys(AFTER), "needles_in": 8})  # the terminal was closed

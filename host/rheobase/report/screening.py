@@ -45,11 +45,10 @@ def _question(name):
 
 
 def _applies(found):
-    """[(what, reason)] of the stops or cautions that apply."""
+    """[(what, reason)] of the stops or cautions that apply; reason None: a stop that stands, nobody overrode it."""
     if not isinstance(found, dict):
         return []
-    told = {k: v for k, v in found.items() if v not in (False, None)}
-    return [(_question(k), "no reason given" if v is True else str(v)) for k, v in told.items()]
+    return [(_question(k), None if v is True else str(v)) for k, v in found.items() if v not in (False, None)]
 
 
 def aftercare(configs):
@@ -112,15 +111,20 @@ def _after(after):
     return rows
 
 
-def alerts(reader, ended):
-    """[(level, head, text)]: needles that do not add up, stops overridden, steps that nobody confirmed.
+def alerts(reader, ended, begun):
+    """[(level, head, text)]: needles that do not add up, stops that apply, steps that nobody confirmed.
 
-    ended: the record is closed, so what is not there will not come any more.
+    ended: the record is closed, so what is not there will not come any more. begun: output began.
     """
     before, after = lines(reader)
     answers, found = _dict(before.get("answers")), []
     for what, reason in _applies(answers.get("stops")):
-        found.append(("stop", "A screening stop was overridden", f"{what}: {reason}"))
+        if reason is not None:
+            found.append(("stop", "A screening stop was overridden", f"{what}: {reason}"))
+        elif begun:
+            found.append(("stop", "A screening stop stood, and the session was started all the same", f"{what}."))
+        else:
+            found.append(("warn", "A screening stop stands: the session was refused", f"{what}."))
     needles_in = number(_dict(answers.get("needles")).get("in"))
     if needles_in is None:
         needles_in = number(after.get("needles_in"))
@@ -135,7 +139,7 @@ def alerts(reader, ended):
         reason = before.get("reason")
         text = f"Reason given: {reason}" if reason else "No reason is on record."
         found.append(("warn", "No screening: the session was started with --yes", text))
-    if answers and not after and ended:
+    if answers and not after and ended and (begun or needles_in):
         found.append(("warn", "The steps after the session are not on record", "They were left out or cut short."))
     if after and None in [after.get(name) for name in ("output_zero", "leads_off", "aftercare_told")]:
         found.append(("warn", "The steps after the session were not finished", "What nobody told is not known."))
