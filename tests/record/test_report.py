@@ -199,7 +199,8 @@ def test_a_crash_is_said_and_nothing_is_made_up_for_what_came_after(tmp_path, pl
     assert "19.9 s of output" in page.text and "What the board did after that is not on record" in page.text
     assert page.row("duration")[1] == "19.9 s so far"
     assert page.row("whole pulses")[1].endswith("so far (33.17 %); whether one was cut is unknown")
-    assert "Needles were not counted out" not in page.text  # nobody has had the time to
+    assert "!! Needles were not counted out. 8 went in; no count of what came out is on record." in page.text
+    assert "! The steps after the session are not on record." in page.text
 
 
 def test_a_session_whose_record_is_being_written_is_called_running(tmp_path, plain):
@@ -333,6 +334,33 @@ def test_steps_that_were_left_unfinished_are_told_and_none_is_taken_for_done(tmp
     assert "! The steps after the session were not finished." in page.text
     assert "!! Needles were not counted out. 8 went in" in page.text
     assert page.row("leads off") == ["not recorded"] and "6 before, not recorded after" in page.text
+
+
+@pytest.mark.parametrize(
+    ("event", "fields", "says"),
+    [
+        ("needles_in", {"in": 6, "unstimulated": 2}, "6 went in; no count of what came out is on record."),
+        ("needles_begun", {"in": None}, "Needles were being inserted, nobody knows how many; no count of what"),
+    ],
+)
+def test_needles_of_a_killed_host_are_known_from_their_events(tmp_path, plain, event, fields, says):
+    """Before any answer's line is there, and before any output; not while somebody may still count them out."""
+    with begin(tmp_path) as writer:
+        writer.write("event", None, event=event, **fields)
+        change(writer.path, "screening", answers=None, phase="so_far", part="before", yes=False)
+        assert "counted out" not in page_of(writer.path).text.replace(says, "")
+    text = page_of(writer.path).text
+    assert f"!! Needles were not counted out. {says}" in text
+    assert "! The steps after the session are not on record." in text
+
+
+def test_needles_that_nobody_could_count_in_agree_with_no_count_out(tmp_path, plain):
+    path = treatment(tmp_path, channel_count=1)
+    change(path, "screening", answers={**SCREENED, "needles": {"in": None}})
+    change(path, "screening", 1, **{**AFTER, "needles_in": None, "needles_out": 5})
+    page = page_of(path)
+    assert "!! Needles in and needles out do not agree. unknown in, 5 out." in page.text
+    assert page.row("needles in") == ["unknown"]
 
 
 def test_overrides_and_needles_in_are_told_in_words(tmp_path, plain):

@@ -1,7 +1,7 @@
 """What was asked, told and counted before and after a session, as rows for the page. Judges only the needle count."""
 
 from rheobase.dose import number
-from rheobase.report.words import acknowledged, label, span
+from rheobase.report.words import acknowledged, count, label, span
 from rheobase.therapist import screening as asked
 
 # Answers that have a place of their own on the page.
@@ -70,9 +70,9 @@ def table(reader):
     answers = _dict(before.get("answers"))
     told = [(label(k), _said(v)) for k, v in answers.items() if k not in _APART]
     told += [(label(k), _said(v)) for k, v in _dict(answers.get("checks")).items()]
-    needles = _dict(answers.get("needles"))
-    if needles:
-        told.append(("needles in", _said(needles.get("in")) + _unstimulated(needles)))
+    went_in = needles_in(reader)
+    if went_in != 0 or _dict(answers.get("needles")):
+        told.append(("needles in", count(went_in) + _unstimulated(reader)))
     return {
         "asked": bool(answers),
         "yes": bool(before.get("yes")),
@@ -94,8 +94,27 @@ def table(reader):
     }
 
 
-def _unstimulated(needles):
-    rest = number(needles.get("unstimulated"))
+def needles_in(reader):
+    """How many needles went in: 0 if none, None if some did and nobody knows how many."""
+    before, after = lines(reader)
+    needles, counts = _dict(_dict(before.get("answers")).get("needles")), []
+    if "in" in needles:
+        counts.append(needles["in"])
+    if "needles_in" in after:
+        counts.append(after["needles_in"])
+    counts += [line.get("in") for line in _needle_events(reader)]
+    known = [found for found in counts if number(found)]
+    return known[-1] if known else None if any(number(found) is None for found in counts) else 0
+
+
+def _needle_events(reader):
+    return [line for line in reader.of("event") if line.get("event") in ("needles_begun", "needles_in")]
+
+
+def _unstimulated(reader):
+    answers = _dict(lines(reader)[0].get("answers"))
+    told = [_dict(answers.get("needles")), *_needle_events(reader)]
+    rest = next((line["unstimulated"] for line in told if number(line.get("unstimulated"))), 0)
     return f", of these {rest} dwell without current" if rest else ""
 
 
@@ -114,7 +133,7 @@ def _after(after):
 def alerts(reader, ended, begun):
     """[(level, head, text)]: needles that do not add up, stops that apply, steps that nobody confirmed.
 
-    ended: the record is closed, so what is not there will not come any more. begun: output began.
+    ended: nobody writes this record any more, so what is not there will not come. begun: output began.
     """
     before, after = lines(reader)
     answers, found = _dict(before.get("answers")), []
@@ -125,21 +144,19 @@ def alerts(reader, ended, begun):
             found.append(("stop", "A screening stop stood, and the session was started all the same", f"{what}."))
         else:
             found.append(("warn", "A screening stop stands: the session was refused", f"{what}."))
-    needles_in = number(_dict(answers.get("needles")).get("in"))
-    if needles_in is None:
-        needles_in = number(after.get("needles_in"))
-    needles_out = number(after.get("needles_out"))
-    if needles_out is not None and (after.get("mismatch") or needles_out != needles_in):
-        text = f"{_said(needles_in)} in, {needles_out} out. Look for what is missing before the person leaves."
+    went_in, needles_out = needles_in(reader), number(after.get("needles_out"))
+    if needles_out is not None and (after.get("mismatch") or needles_out != went_in):
+        text = f"{count(went_in)} in, {needles_out} out. Look for what is missing before the person leaves."
         found.append(("stop", "Needles in and needles out do not agree", text))
-    elif needles_in and needles_out is None and ended:
-        text = f"{needles_in} went in; no count of what came out is on record."
+    elif went_in != 0 and needles_out is None and ended:
+        how_many = "Needles were being inserted, nobody knows how many" if went_in is None else f"{went_in} went in"
+        text = f"{how_many}; no count of what came out is on record."
         found.append(("stop", "Needles were not counted out", text))
     if not answers and before:
         reason = before.get("reason")
         text = f"Reason given: {reason}" if reason else "No reason is on record."
         found.append(("warn", "No screening: the session was started with --yes", text))
-    if answers and not after and ended and (begun or needles_in):
+    if not after and ended and ((answers and begun) or went_in != 0):
         found.append(("warn", "The steps after the session are not on record", "They were left out or cut short."))
     if after and None in [after.get(name) for name in ("output_zero", "leads_off", "aftercare_told")]:
         found.append(("warn", "The steps after the session were not finished", "What nobody told is not known."))

@@ -29,7 +29,7 @@ def tell(reader):
         "id": reader.id,
         "modelled": reader.modelled,
         "verdict": _verdict(reader, track),
-        "alerts": _alerts(reader, track, dose, configs, board) + screening.alerts(reader, ended, track.started),
+        "alerts": _alerts(reader, track, dose, configs, board) + screening.alerts(reader, reader.state != "running", track.started),
         "head": _head(reader, track),
         "dose": [_dose_row(n, figures) for n, figures in dose.items()],
         "ended": ended,

@@ -142,6 +142,7 @@ def _acknowledged(line):
 
 
 _HOST = {  # event of the host: its sentence
+    "needles_begun": lambda line: "Needles are being inserted; how many is not known yet.",
     "needles_in": _needles_in,
     "amplitude": _amplitude,
     "titration": _titration,
