@@ -29,6 +29,7 @@ KINDS = {  # kind: what its lines usually carry beside n, host_utc, dev_us
     "fault": "fault sentence",
     "close": "stop_reason fault duration_ms channels",
 }
+ORDER = ("protocol", "hash", "channels", "protocols", "load", "assumed")  # what an order tells of the open line
 CSV_COLUMNS = ("dev_us", "state", "channel", "set_ua", "meas_ua", "ohms", "pulses", "charge_nc", "fault")
 CLOCK_JUMP_S = 1.0  # host_utc and host_ms may drift apart by so much before a clock_jump is put on record
 LINE_BYTES = 600  # generous size of a telemetry line with three channels
@@ -269,8 +270,38 @@ class RecordReader:
 
     @property
     def opened(self):
-        """The open line, or {} if the host died before it."""
-        return self.first("open")
+        """The open line, or {} if the host died before it; what a later `order` event says better stands in it."""
+        order = next((line for line in self.of("event") if line.get("event") == "order"), {})
+        return {**self.first("open"), **{name: order[name] for name in ORDER if name in order}}
+
+    def answers(self, part):
+        """The screening line of a part, "before" or "after"; {} if nothing of it is on record.
+
+        Where that line never came, what was answered until then stands in its shape: {"answers": {...}} before, its
+        fields after.
+        """
+        found, told = self.of("screening"), {}
+        whole = [line for line in found if line.get("phase") != "so_far"]
+        for line in whole if part == "before" else reversed(whole):
+            if (line.get("phase") == "after") == (part == "after"):
+                return line
+        for line in found:
+            if line.get("phase") == "so_far" and line.get("part") == part:
+                _merge(told, line.get("answers"))
+        return told if part == "after" or not told else {"answers": told}
+
+    @property
+    def end(self):
+        """The stop reason: of the close line, or by the board's own word where there is none; None if no end is told."""
+        closed = self.first("close")
+        if closed:
+            return closed.get("stop_reason")
+        began, reason = False, None
+        for line in self.of("event"):
+            began = began or (line.get("event") == "state" and line.get("detail") == "ramp_up")
+            if began and line.get("event") == "end":
+                reason = line.get("detail")
+        return reason
 
     @property
     def modelled(self):
@@ -302,7 +333,7 @@ class RecordReader:
             "serial": opened.get("serial"),
             "protocol": protocol.get("id") if isinstance(protocol, dict) else protocol,
             "modelled": self.modelled,
-            "stop_reason": closed.get("stop_reason"),
+            "stop_reason": self.end,
             "fault": closed.get("fault") or (faults[-1].get("fault") if faults else None),
             "duration_s": closed["duration_ms"] / 1000 if isinstance(closed.get("duration_ms"), int) else None,
             "channels": closed.get("channels") or self._last_channels(),
@@ -315,6 +346,15 @@ class RecordReader:
     def _last_channels(self):
         telemetry = self.of("telemetry")
         return telemetry[-1].get("channels") or {} if telemetry else {}
+
+
+def _merge(told, more):
+    """Put the dict `more` into `told`, key by key, and so on in the dicts of both."""
+    for key, value in more.items() if isinstance(more, dict) else ():
+        if isinstance(told.get(key), dict) and isinstance(value, dict):
+            _merge(told[key], value)
+        else:
+            told[key] = dict(value) if isinstance(value, dict) else value
 
 
 def list_records(log_dir=None):

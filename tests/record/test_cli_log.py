@@ -58,6 +58,16 @@ def test_show_says_that_a_record_without_an_end_is_a_crash(rheo, logs):
     assert "190 pulses" in out and "at the last telemetry" in out
 
 
+def test_a_crash_after_the_output_is_a_crash_that_tells_the_boards_own_end(rheo, logs):
+    path = session(logs, close=False)
+    line = {"n": 99, "host_utc": "", "dev_us": 5_000_000, "kind": "event", "event": "end", "detail": "time_over"}
+    path.write_text(path.read_text() + json.dumps(line) + "\n")
+    assert "  crashed " in rheo("log", "list")[1]
+    out = rheo("log", "show", "last")[1]
+    assert "crashed: the host ended before it could close the record" in out
+    assert "time_over: The session time is over." in out
+
+
 def test_show_counts_lines_that_are_lost(rheo, logs):
     path = session(logs)
     path.write_bytes(path.read_bytes()[:-5])

@@ -8,7 +8,7 @@ import pytest
 from record.make_record import START_US, begin, channels, session
 from rheobase import record
 from rheobase.errors import HostError, UsageError
-from rheobase.record import CSV_COLUMNS, RecordReader
+from rheobase.record import CSV_COLUMNS, RecordReader, RecordWriter
 
 
 def test_a_record_without_close_is_crashed_and_with_it_complete(tmp_path):
@@ -112,3 +112,39 @@ def test_a_channel_that_knows_nothing_is_an_empty_cell_not_none(tmp_path):
     out = io.StringIO()
     record.export_csv(RecordReader(writer.path), out)
     assert out.getvalue().splitlines()[1] == "1,run,1,20000,,,10,20,"
+
+
+def test_answers_are_the_whole_line_or_what_was_given_until_it_broke_off(tmp_path):
+    with RecordWriter.create("A", 1000, tmp_path) as writer:
+        reader = RecordReader(writer.path)
+        assert (reader.answers("before"), reader.answers("after")) == ({}, {})
+        for answers in ({"pain": 6, "checks": {"sterile": True}}, {"pairs": [1]}, {"checks": {"stop_shown": True}}):
+            writer.write("screening", phase="so_far", part="before", answers=answers)
+        writer.write("screening", phase="so_far", part="after", answers={"leads_off": True})
+        reader = RecordReader(writer.path)
+        told = {"pain": 6, "checks": {"sterile": True, "stop_shown": True}, "pairs": [1]}
+        assert (reader.answers("before"), reader.answers("after")) == ({"answers": told}, {"leads_off": True})
+        writer.write("screening", phase="before", answers={"pain": 7}, yes=False)
+        writer.write("screening", phase="after", leads_off=False)
+    reader = RecordReader(writer.path)
+    assert reader.answers("before")["answers"] == {"pain": 7} and reader.answers("after")["leads_off"] is False
+
+
+def test_an_order_that_came_later_is_what_the_record_opened_with(tmp_path):
+    with RecordWriter.create("A", 1000, tmp_path) as writer:
+        writer.write("open", person="A-017", protocol=None, channels={})
+        writer.write("event", event="order", protocol="ea_2hz", channels={"1": {}})
+    opened = RecordReader(writer.path).opened
+    assert (opened["person"], opened["protocol"], opened["channels"]) == ("A-017", "ea_2hz", {"1": {}})
+    assert opened["kind"] == "open"
+
+
+def test_the_end_is_the_boards_word_where_the_record_was_not_closed(tmp_path):
+    with RecordWriter.create("A", 1000, tmp_path) as writer:
+        writer.write("event", 1, event="end", detail="stop_command")  # of an earlier session
+        assert RecordReader(writer.path).end is None
+        writer.write("event", 2, event="state", detail="ramp_up")
+        writer.write("event", 3, event="end", detail="time_over")
+        assert RecordReader(writer.path).end == RecordReader(writer.path).summary()["stop_reason"] == "time_over"
+        writer.write("close", stop_reason="operator_key")
+    assert RecordReader(writer.path).end == "operator_key"

@@ -203,6 +203,36 @@ def test_a_crash_is_said_and_nothing_is_made_up_for_what_came_after(tmp_path, pl
     assert "! The steps after the session are not on record." in page.text
 
 
+def test_a_guided_session_that_was_killed_tells_what_was_answered(tmp_path, plain):
+    with RecordWriter.create("A", 1000, tmp_path) as writer:
+        writer.write("open", None, modelled=True)
+        for answers in ({"history": True}, {"stops": SCREENED["stops"]}, {"pain": 6}):
+            writer.write("screening", phase="so_far", part="before", answers=answers)
+    page = page_of(writer.path)
+    assert "!! The record breaks off: no output is on record. The host ended" in page.text
+    assert "The session had not started. The last word came" in page.text and "after the start" not in page.text
+    assert page.row("history") == ["yes"] and page.row("stops") == ["4 asked, none applies"]
+    assert page.row("cautions") == ["not recorded"] and "Pain (0 to 10): 6 before" in page.text
+    assert "Before, as far as it was answered" in page.text and "No question was asked" not in page.text
+    with RecordWriter.create("A", 1000, tmp_path) as writer:
+        writer.write("screening", phase="before", answers={}, yes=False)  # it ended before the first question
+    text = page_of(writer.path).text
+    assert "No answer is on record." in text and "--yes" not in text and "No question was asked" not in text
+
+
+def test_a_host_killed_after_the_output_leaves_the_boards_own_end(tmp_path, plain):
+    lines = treatment(tmp_path, channel_count=1).read_text().splitlines()
+    path = tmp_path / "record.jsonl"
+    so_far = {"kind": "screening", "phase": "so_far", "part": "after", "answers": {"leads_off": True}}
+    path.write_text("\n".join([*lines[:-2], json.dumps(so_far)]) + "\n")
+    page = page_of(path)
+    assert "!! The record breaks off after the end of the output. The board told its end: The session time is over. Output" in page.text
+    assert "Output lasted 1 min." in page.text and "What the board did after" not in page.text
+    assert "!! Needles were not counted out." in page.text and page.row("leads off") == ["yes"]
+    assert "! The steps after the session were not finished." in page.text
+    assert "After, as far as it was answered" in page.text
+
+
 def test_a_session_whose_record_is_being_written_is_called_running(tmp_path, plain):
     with begin(tmp_path) as writer:
         writer.write("telemetry", START_US, state="run", channels=channels(0))

@@ -27,7 +27,8 @@ def _list_text(found, folder):
     wide = max(len(s["id"]) for s in found)
     lines = [f"{'id':<{wide}}  {'end':<18}  protocol"]
     for s in found:
-        line = f"{s['id']:<{wide}}  {s['stop_reason'] or s['state']:<18}  {s['protocol'] or '-'}"
+        end = s["stop_reason"] if s["state"] == "complete" else None
+        line = f"{s['id']:<{wide}}  {end or s['state']:<18}  {s['protocol'] or '-'}"
         lines.append(line if len(line) <= 80 else line[:79] + "\u2026")
     return "\n".join(lines)
 

@@ -57,11 +57,8 @@ def aftercare(configs):
 
 
 def lines(reader):
-    """(before, after): the screening lines of a record, {} where there is none."""
-    found = reader.of("screening")
-    after = next((line for line in reversed(found) if line.get("phase") == "after"), {})
-    before = next((line for line in found if line.get("phase") != "after"), {})
-    return before, after
+    """(before, after): the screening lines of a record, or what was answered until it broke off; {} for nothing."""
+    return reader.answers("before"), reader.answers("after")
 
 
 def table(reader):
@@ -75,6 +72,7 @@ def table(reader):
         told.append(("needles in", count(went_in) + _unstimulated(reader)))
     return {
         "asked": bool(answers),
+        "cut_short": tuple(bool(line) and "kind" not in line for line in (before, after)),
         "yes": bool(before.get("yes")),
         "reason": before.get("reason"),
         "acknowledged": [acknowledged(code) for code in listed(before.get("acknowledged"))],
@@ -82,6 +80,7 @@ def table(reader):
         "stops": _applies(answers.get("stops")),
         "stops_asked": len(_dict(answers.get("stops"))),
         "cautions": _applies(answers.get("cautions")),
+        "cautions_asked": "cautions" in answers,
         "pairs": [p for p in listed(answers.get("pairs")) if isinstance(p, dict)],
         "overrides": [
             (_question(line.get("what")), str(line.get("reason") or "no reason given"))
@@ -152,7 +151,7 @@ def alerts(reader, ended, begun):
         how_many = "Needles were being inserted, nobody knows how many" if went_in is None else f"{went_in} went in"
         text = f"{how_many}; no count of what came out is on record."
         found.append(("stop", "Needles were not counted out", text))
-    if not answers and before:
+    if not answers and before.get("yes"):
         reason = before.get("reason")
         text = f"Reason given: {reason}" if reason else "No reason is on record."
         found.append(("warn", "No screening: the session was started with --yes", text))

@@ -54,16 +54,7 @@ def _verdict(reader, track):
     if state == "running":
         return "warn", "The session is still running", f"This page tells what was on record until now, {ran} of output."
     if state == "crashed":
-        seen = track.end_us / 1e6
-        latched = [line for line in reader.of("fault")] + [e for e in reader.of("event") if e.get("event") == "fault"]
-        text = (
-            "The host ended (it was killed, crashed or lost power) before it could close this record. What follows is "
-            f"what was on record until then: {ran} of output, the last word {seen:.1f} s after the start. What the "
-            "board did after that is not on record; it is made to end its output by itself when its host is gone."
-        )
-        if latched:
-            text += " The last fault on record: " + words.event(latched[-1])
-        return "stop", "The record breaks off: no end is on record", text
+        return _broken_off(reader, track, ran)
     if fault:
         name = str(fault)
         text = f"{faults.sentence(name)} {faults.remedy(name)} Output lasted {ran}."
@@ -77,6 +68,28 @@ def _verdict(reader, track):
     if reason == "time_over":
         return "good", "Ran to its planned end", f"{faults.sentence(reason)} Output lasted {ran}."
     return "warn", "Ended before its time", f"{_sentence(reason)} Output lasted {ran}."
+
+
+def _broken_off(reader, track, ran):
+    """The verdict on a record without an end."""
+    why = "The host ended (it was killed, crashed or lost power) before it could close this record. "
+    if not track.started:
+        ms = number(reader.lines[-1].get("host_ms")) if reader.lines else None
+        last = "" if ms is None else f" The last word came {words.span(ms)} after the beginning of the record."
+        return "stop", "The record breaks off: no output is on record", why + "The session had not started." + last
+    if reader.end is not None:
+        head = "The record breaks off after the end of the output"
+        text = f"The board told its end: {_sentence(reader.end)} Output lasted {ran}. " + why
+        return "stop", head, text + "What came after the output is not on record, but for what follows."
+    latched = [line for line in reader.of("fault")] + [e for e in reader.of("event") if e.get("event") == "fault"]
+    text = why + (
+        f"What follows is what was on record until then: {ran} of output, the last word {track.end_us / 1e6:.1f} s "
+        "after the start. What the board did after that is not on record; it is made to end its output by itself when "
+        "its host is gone."
+    )
+    if latched:
+        text += " The last fault on record: " + words.event(latched[-1])
+    return "stop", "The record breaks off: no end is on record", text
 
 
 def _sentence(reason):

@@ -39,7 +39,7 @@ class Track:
         self._samples([line for line in lines if line["kind"] == "telemetry"])
         self.end_us = max([*self.times, *(us for us, _ in self.states)], default=0)
         self.targets = _targets(reader, self)
-        self.ended = bool(reader.first("close"))
+        self.ended = bool(reader.first("close")) or reader.end is not None
 
     def _samples(self, lines):
         last_us, last_state = None, None

@@ -102,9 +102,9 @@ def event(line):
 
 
 def _screening(line):
-    return (
-        "Screening is recorded." if line.get("answers") else "No screening: the session was started without questions."
-    )
+    if line.get("answers"):
+        return "Screening is recorded."
+    return "No screening: the session was started without questions." if line.get("yes") else "No answer was given."
 
 
 def _fault(name, channel):
@@ -142,6 +142,7 @@ def _acknowledged(line):
 
 
 _HOST = {  # event of the host: its sentence
+    "order": lambda line: f"The order is made: {line.get('protocol')}.",
     "needles_begun": lambda line: "Needles are being inserted; how many is not known yet.",
     "needles_in": _needles_in,
     "amplitude": _amplitude,
@@ -158,12 +159,14 @@ _HOST = {  # event of the host: its sentence
 def sentences(reader):
     """[(line, sentence, grave)] of everything on record but telemetry. grave: a fault or a clock that jumped.
 
-    The host's own fault line is left out where the board's fault event already says it.
+    The host's own fault line is left out where the board's fault event already says it; single answers are no events.
     """
     told = {str(line.get("detail")) for line in reader.of("event") if line.get("event") == "fault"}
     found = []
     for line in reader.lines:
         if line["kind"] == "telemetry" or (line["kind"] == "fault" and str(line.get("fault")) in told):
+            continue
+        if line["kind"] == "screening" and line.get("phase") == "so_far":
             continue
         grave = line["kind"] == "fault" or line.get("event") in ("fault", "clock_jump", "override")
         found.append((line, event(line), grave))
