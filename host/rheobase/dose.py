@@ -101,6 +101,14 @@ def of_record(reader):
     return dose.figures({"channels": closed if isinstance(closed, dict) else {}})
 
 
+def gave_current(figures):
+    """True if a channel with these figures had a set-point above zero, False if it had none, None if nobody knows."""
+    charge_nc = number(figures.get("charge_nc"))
+    if number(figures.get("peak_ua")) or charge_nc:
+        return True
+    return None if charge_nc is None else False
+
+
 def configs(reader):
     """{"1": channel configuration} that a record opened with; {} of a channel that has none there."""
     channels = reader.opened.get("channels")

@@ -68,6 +68,12 @@ def test_a_crash_after_the_output_is_a_crash_that_tells_the_boards_own_end(rheo,
     assert "time_over: The session time is over." in out
 
 
+def test_show_says_that_no_current_was_given(rheo, logs):
+    path = session(logs, samples=1)
+    path.write_text(path.read_text().replace('"charge_nc":20', '"charge_nc":0'))
+    assert "10 pulses, 0 nC of one phase in sum, no current was given" in rheo("log", "show", "last")[1]
+
+
 def test_show_counts_lines_that_are_lost(rheo, logs):
     path = session(logs)
     path.write_bytes(path.read_bytes()[:-5])

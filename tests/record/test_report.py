@@ -167,6 +167,26 @@ def test_a_target_that_the_operator_raised_is_told_as_such(tmp_path, plain):
     assert "Channel 1: the operator set the target to 2.4 mA." in page.text
 
 
+def test_a_session_that_was_never_raised_is_not_told_as_delivered(tmp_path, plain):
+    page = page_of(treatment(tmp_path, channel_count=1, ua=0))
+    assert "! No current was given. The session time is over. The output was on for 1 min, at set-point" in page.text
+    assert "! No current was given on channel 1." in page.text and "Ran to its planned end" not in page.text
+    assert page.row("whole pulses")[1] == "6\u202f000 (100 %), all at set-point zero, none cut"
+    assert page.row("target")[0] == "0, never raised" and page.row("1")[0].endswith(", all at set-point zero")
+
+
+def test_a_channel_that_was_never_raised_is_told_beside_one_that_was(tmp_path, plain):
+    path = treatment(tmp_path, channel_count=2)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line["kind"] in ("telemetry", "close"):
+            line["channels"]["2"].update(set_ua=0, charge_nc=0)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    text = page_of(path).text
+    assert "! No current was given on channel 2." in text and "on channel 1" not in text
+    assert "Ran to its planned end" in text
+
+
 def test_more_pulses_than_planned_or_a_set_point_above_the_limit_are_loud(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1, preset="nmes_quadriceps", ua=30_000)  # its ramps climb 25 mA
     assert page_of(path).row("contractions") == ["1", "1 begun"]  # a minute of it

@@ -306,13 +306,17 @@ def made(folder, code, *lines, number=1):
 RAN = ("event", {"event": "state", "detail": "ramp_up"})
 
 
-def test_sessions_done_are_those_of_the_code_in_which_output_began(tmp_path):
+def test_sessions_done_are_those_of_the_code_in_which_current_was_given(tmp_path):
     made(tmp_path, "A", RAN)
     made(tmp_path, "B", RAN)
     made(tmp_path, "A", ("close", {"stop_reason": None}))
     crashed = made(tmp_path, "A", RAN)
     with crashed.path.open("a") as torn:
         torn.write('{"n": 3, "ki')
+    given, none = ({"channels": {"1": {"pulses": 9, "peak_ua": ua, "charge_nc": ua // 10}}} for ua in (200, 0))
+    made(tmp_path, "B", RAN, ("close", none))  # never raised: output was on, and nobody got anything
+    made(tmp_path, "D", RAN, ("close", given))
+    assert len(plan.past("D", tmp_path)) == 1
     assert len(plan.past("A", tmp_path)) == 2 and len(plan.past("B", tmp_path)) == 1 and plan.past("C", tmp_path) == []
 
 

@@ -88,11 +88,15 @@ def _show_text(summary, figures, reader):
 
 
 def _channel_words(values, final):
+    from rheobase import dose
+
     words = f"{values['pulses']} pulses"
     if values["truncated"]:
         words += f", {values['truncated']} truncated"
     if values["charge_nc"] is not None:
         words += f", {fmt_charge(values['charge_nc'])} of one phase in sum"
+    if dose.gave_current(values) is False:
+        words += ", no current was given"
     return words if final else words + " (at the last telemetry)"
 
 

@@ -13,7 +13,7 @@ from rheocore.plan import Plan
 from rheocore.units import fmt_duration, fmt_resistance
 
 from rheobase import boards, figures, order
-from rheobase.dose import AT_AMPLITUDE_PERCENT, number
+from rheobase.dose import AT_AMPLITUDE_PERCENT, gave_current, number
 from rheobase.link import words as link_words
 from rheobase.report.words import charge, count, current, span
 
@@ -88,7 +88,7 @@ def rows(track, n, cfg, dose, board, ended, ceiling=False):
     asked_ua = cfg["amplitude_ua"]
     target_ua = highest_target_ua(track, n)
     mean_ua = track.mean_at_amplitude(n)
-    raised = "0, raised by the operator" if not asked_ua else current(asked_ua)
+    raised = current(asked_ua) if asked_ua else "0, raised by the operator" if target_ua else "0, never raised"
     if target_ua != asked_ua:
         raised += f", at most to {current(target_ua)}"
     plan = planned(cfg)
@@ -157,6 +157,7 @@ def _counts(dose, so_far, plan, asked_ua):
     cut = {None: "; whether one was cut is unknown", 0: ", none cut"}.get(
         dose["truncated"], f", {dose['truncated']} cut"
     )
+    cut = without_current(dose) + cut
     return [
         ("whole pulses", count(plan.pulses) if plan else NONE, pulses + cut),
         (
@@ -167,6 +168,11 @@ def _counts(dose, so_far, plan, asked_ua):
         ("time at amplitude", span(plan.at_amplitude_ms) if plan else NONE, span(dose["at_amplitude_ms"]) + so_far),
         ("mean impedance", NONE, "not measured" if dose["mean_ohms"] is None else fmt_resistance(dose["mean_ohms"])),
     ]
+
+
+def without_current(dose):
+    """What to add to a count of pulses that all came at set-point zero."""
+    return ", all at set-point zero" if dose["pulses"] and gave_current(dose) is False else ""
 
 
 def _limits(cfg, board, peak_ua, ceiling):

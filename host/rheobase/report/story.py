@@ -12,7 +12,7 @@ from rheocore.units import decimal, fmt_area, fmt_resistance
 import rheobase
 from rheobase import dose as doses
 from rheobase import library
-from rheobase.dose import number
+from rheobase.dose import gave_current, number
 from rheobase.report import pictures, screening, sides, words
 from rheobase.report.track import Track
 from rheobase.wording import TAGS, WORDING
@@ -28,7 +28,7 @@ def tell(reader):
     return {
         "id": reader.id,
         "modelled": reader.modelled,
-        "verdict": _verdict(reader, track),
+        "verdict": _verdict(reader, track, dose),
         "alerts": _alerts(reader, track, dose, configs, board) + screening.alerts(reader, reader.state != "running", track.started),
         "head": _head(reader, track),
         "dose": [_dose_row(n, figures) for n, figures in dose.items()],
@@ -45,7 +45,7 @@ def tell(reader):
     }
 
 
-def _verdict(reader, track):
+def _verdict(reader, track, dose):
     """(level, head, text): how it ended, first of all."""
     closed = reader.first("close")
     state, reason = reader.state, closed.get("stop_reason")
@@ -65,6 +65,9 @@ def _verdict(reader, track):
         why = closed.get("not_started")
         told = str(why.get("message")) if isinstance(why, dict) else _sentence(reason)
         return "warn", "Nothing came out", told + " The session was not started."
+    if dose and all(gave_current(figures) is False for figures in dose.values()):
+        text = f"{_sentence(reason)} The output was on for {ran}, at set-point zero all the time."
+        return "warn", "No current was given", text
     if reason == "time_over":
         return "good", "Ran to its planned end", f"{faults.sentence(reason)} Output lasted {ran}."
     return "warn", "Ended before its time", f"{_sentence(reason)} Output lasted {ran}."
@@ -120,6 +123,9 @@ def _alerts(reader, track, dose, configs, board):
         if allowed_ua is not None and figures["peak_ua"] > allowed_ua:
             text = f"{words.current(figures['peak_ua'])}; the highest allowed is {words.current(allowed_ua)}."
             found.append(("stop", f"Channel {n}: the set-point was above the limit", text))
+        if track.started and gave_current(figures) is False:
+            text = "Its set-point stayed at zero; the pulses that are counted are those of the train, without current."
+            found.append(("warn", f"No current was given on channel {n}", text))
         if figures["truncated"]:
             found.append(
                 ("stop", f"Channel {n}: a pulse was cut", "Its second phase may be missing: it is not counted.")
@@ -202,7 +208,7 @@ def _pauses(track):
 def _dose_row(n, figures):
     return {
         "n": n,
-        "pulses": words.count(figures["pulses"]),
+        "pulses": words.count(figures["pulses"]) + sides.without_current(figures),
         "truncated": words.count(figures["truncated"]),
         "charge": words.charge(figures["charge_nc"]),
         "at_amplitude": words.span(figures["at_amplitude_ms"]),

@@ -9,6 +9,7 @@ import re
 from rheocore import faults
 
 from rheobase import record
+from rheobase.dose import gave_current
 from rheobase.errors import UsageError
 
 CODE_MAX = 12
@@ -32,7 +33,7 @@ def check_code(text):
 
 
 def past(code, log_dir=None):
-    """[session] of a code, oldest first, those that never started left out.
+    """[session] of a code, oldest first, those that never started or never gave current left out.
 
     A session: {id, started_utc, protocol, plan, condition, channels: {"1": {site, ua, felt}}, pain: (before, after),
     response, adverse, stop_reason}. ua: "comfortable" as marked, else the highest that was set.
@@ -67,6 +68,9 @@ def _told(name, opened, lines):
     """The session that a record's lines tell of, or None if nothing came out in it."""
     closed = next((line for line in lines if line.get("kind") == "close"), {})
     if not any(line.get("event") == "state" and line.get("detail") == "ramp_up" for line in lines):
+        return None
+    figures = closed.get("channels") or {}
+    if figures and all(gave_current(channel) is False for channel in figures.values()):
         return None
     before = next((x for x in lines if x.get("kind") == "screening" and x.get("phase") != "after"), {})
     after = next((x for x in lines if x.get("kind") == "screening" and x.get("phase") == "after"), {})
