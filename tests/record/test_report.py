@@ -187,6 +187,21 @@ def test_a_channel_that_was_never_raised_is_told_beside_one_that_was(tmp_path, p
     assert "Ran to its planned end" in text
 
 
+def test_an_exact_board_measures_what_was_set_however_it_was_raised(tmp_path, plain):
+    """Compared with the set-point of the same sample: steps of a titration are no error of the board's."""
+    with begin(tmp_path) as writer:
+        writer.write("event", START_US, event="state", detail="run")
+        for k in range(100):
+            ua = 200 + 200 * (k // 10)
+            if k % 10 == 0:
+                writer.write("event", START_US + k * 100_000, event="amplitude", channel=1, ua=ua)
+            row = {"set_ua": ua, "meas_ua": ua, "ohms": 1000, "pulses": k, "charge_nc": k}
+            writer.write("telemetry", START_US + k * 100_000, state="run", channels={"1": row})
+    assert page_of(writer.path).row("current at amplitude")[1] == (
+        "mean of the measured 1.1 mA (100.0 % of the set-point then)"
+    )
+
+
 def test_more_pulses_than_planned_or_a_set_point_above_the_limit_are_loud(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1, preset="nmes_quadriceps", ua=30_000)  # its ramps climb 25 mA
     assert page_of(path).row("contractions") == ["1", "1 begun"]  # a minute of it

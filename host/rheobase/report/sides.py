@@ -87,7 +87,6 @@ def rows(track, n, cfg, dose, board, ended, ceiling=False):
         return [("configuration", "not on record, or not playable", NONE), *_counts(dose, so_far, None, None)]
     asked_ua = cfg["amplitude_ua"]
     target_ua = highest_target_ua(track, n)
-    mean_ua = track.mean_at_amplitude(n)
     raised = current(asked_ua) if asked_ua else "0, raised by the operator" if target_ua else "0, never raised"
     if target_ua != asked_ua:
         raised += f", at most to {current(target_ua)}"
@@ -97,7 +96,7 @@ def rows(track, n, cfg, dose, board, ended, ceiling=False):
         ("ramps", _ramps(cfg), NONE),
         ("duration", span(cfg["duration_ms"]), span(track.live_ms) + so_far),
         ("target", raised, f"highest set-point {current(dose['peak_ua'])}"),
-        ("current at amplitude", current(target_ua), _measured(mean_ua, target_ua)),
+        ("current at amplitude", current(target_ua), _measured(track.means_at_amplitude(n))),
         *_counts(dose, so_far, plan, asked_ua),
     ]
     if "on_ms" in cfg:
@@ -143,10 +142,14 @@ def _ramps(cfg):
     )
 
 
-def _measured(mean_ua, target_ua):
-    if mean_ua is None:
+def _measured(means):
+    """means: (measured, set) at the same samples, or None. The share is of the set-point: targets come and go."""
+    if means is None:
         return "not measured"
-    return f"mean of the measured {current(mean_ua)}" + (f" ({100 * mean_ua / target_ua:.1f} %)" if target_ua else "")
+    measured_ua, set_ua = means
+    return f"mean of the measured {current(measured_ua)}" + (
+        f" ({100 * measured_ua / set_ua:.1f} % of the set-point then)" if set_ua else ""
+    )
 
 
 def _counts(dose, so_far, plan, asked_ua):

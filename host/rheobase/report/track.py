@@ -75,15 +75,15 @@ class Track:
         """Time in which pulses could come, in ms, as far as this record tells."""
         return sum(end - start for start, end in self.spans(LIVE)) // 1000
 
-    def mean_at_amplitude(self, n):
-        """Mean of the measured current (uA) where the set-point was at amplitude; None if it was not measured there."""
+    def means_at_amplitude(self, n):
+        """(measured, set): mean currents (uA) of the samples at amplitude; None if nothing was measured there."""
         columns, targets, at, seen = self.columns[n], self.targets[n], 0, []
         for us, set_ua, meas_ua in zip(self.times, columns["set_ua"], columns["meas_ua"], strict=True):
             while at + 1 < len(targets) and targets[at + 1][0] <= us:
                 at += 1
             if not isnan(meas_ua) and set_ua * 100 >= max(1, targets[at][1]) * AT_AMPLITUDE_PERCENT:
-                seen.append(meas_ua)
-        return round(sum(seen) / len(seen)) if seen else None
+                seen.append((meas_ua, set_ua))
+        return tuple(round(sum(column) / len(seen)) for column in zip(*seen, strict=True)) if seen else None
 
 
 def _changes(lines):
