@@ -3,7 +3,7 @@
 Works line by line while a session runs, and the same way over any record afterwards, a crashed one included.
 """
 
-from rheocore.messages import TELEMETRY_MS
+from rheocore.messages import LIVE, TELEMETRY_MS
 
 AT_AMPLITUDE_PERCENT = 90  # of the target: what counts as time at amplitude
 HELD_MAX_US = 3 * TELEMETRY_MS * 1000  # a sample stands until the next one, but no longer than this: then nobody knows
@@ -18,21 +18,24 @@ def number(value):
 class _Channel:
     def __init__(self, cfg):
         self.target_ua = number(cfg.get("amplitude_ua")) or 0
-        self.contractions = 0 if number(cfg.get("on_ms")) else None
-        self.flows = False  # the newest sample has a set-point above zero
+        on_ms = number(cfg.get("on_ms"))
+        self.cycle_ms = on_ms + (number(cfg.get("off_ms")) or 0) if on_ms else None
+        self.contractions = 0 if self.cycle_ms else None
+        self.counted = None  # the last contraction that is counted: (stretch, cycle)
         self.last = {}
         self.full = False  # the newest sample is at amplitude
         self.full_us = self.peak_ua = self.ohms_sum = self.ohms_count = 0
 
-    def take(self, row, held_us):
+    def take(self, row, held_us, stretch, into_ms):
         if self.full:
             self.full_us += held_us
         set_ua, ohms = number(row.get("set_ua")) or 0, number(row.get("ohms"))
         self.full = self.target_ua > 0 and set_ua * 100 >= self.target_ua * AT_AMPLITUDE_PERCENT
         self.peak_ua = max(self.peak_ua, set_ua)
-        if self.contractions is not None and set_ua and not self.flows:
-            self.contractions += 1
-        self.flows = set_ua > 0
+        if self.cycle_ms and set_ua > 0 and into_ms is not None:
+            here = (stretch, into_ms // self.cycle_ms)
+            self.contractions += here != self.counted
+            self.counted = here
         if ohms is not None:
             self.ohms_sum += ohms
             self.ohms_count += 1
@@ -57,6 +60,10 @@ class Dose:
     def __init__(self, channels):
         self._channels = {str(n): _Channel(cfg) for n, cfg in channels.items()}
         self._last_us = None
+        self._stretch = 0  # of output: a pause ends it, and a resume begins the duty cycle anew
+        self._whole_ms = max((number(cfg.get("duration_ms")) or 0 for cfg in channels.values()), default=0)
+        self._left_ms = self._whole_ms  # when this stretch began
+        self._live = False
 
     def target(self, n, ua):
         """Channel n has a new target of ua; what telemetry says from now on is held against it."""
@@ -64,7 +71,7 @@ class Dose:
             self._channels[str(n)].target_ua = ua
 
     def contractions(self, n):
-        """How often channel n's set-point has risen from zero; None where the train has no on/off duty."""
+        """Contractions of channel n in which current flowed; None where the train has no on/off duty."""
         return self._channels[str(n)].contractions
 
     def take(self, item, rows):
@@ -74,16 +81,28 @@ class Dose:
         if dev_us is not None and self._last_us is not None:
             held_us = max(0, min(dev_us - self._last_us, HELD_MAX_US))
         self._last_us = dev_us
+        into_ms = self._into_stretch(item)
         for n, channel in self._channels.items():
             if isinstance(rows.get(n), dict):
-                channel.take(rows[n], held_us)
+                channel.take(rows[n], held_us, self._stretch, into_ms)
+
+    def _into_stretch(self, item):
+        """Time since this stretch of output began, in ms, by the board's own count; None while there is no output."""
+        left_ms, live = number(item.get("t_left_ms")), item.get("state") in LIVE
+        if live and not self._live:
+            self._stretch += 1
+        self._live = live
+        if live:
+            return max(0, self._left_ms - left_ms) if left_ms else None
+        self._left_ms = left_ms or self._whole_ms
+        return None
 
     def figures(self, result=None):
         """{"1": {FIELDS}}. result: the board's answer to `result`; None where it cannot be asked any more.
 
         truncated is None without a result. at_amplitude_ms: set-point at 90 % or more of the target, as far as
         telemetry tells; peak_ua: highest set-point; mean_ohms: of the samples that have an impedance, None if none has;
-        contractions: how often the set-point rose from zero, None without on/off duty.
+        contractions: those of the plan's cycle in which current flowed, each once, None without on/off duty.
         """
         counted = (result or {}).get("channels") or {}
         return {n: channel.figures(counted.get(n)) for n, channel in sorted(self._channels.items())}

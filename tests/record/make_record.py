@@ -126,7 +126,13 @@ def treatment(
                 writer.write("event", us, event="state", detail=state)
                 last = state
             set_ua, rows = round(ua * level), {}
-            while more and plan.at_us <= (ms - (pause[1] if pause and ms > pause[0] else 0)) * 1000:
+            into_ms, left_ms = ms, duration_ms - ms
+            if pause and ms >= pause[0]:
+                into_ms, left_ms = max(0, ms - sum(pause)), min(duration_ms - pause[0], duration_ms - ms + pause[1])
+                if plan.end_us == duration_ms * 1000:  # the train begins anew, as the board's does
+                    plan = Plan(cfgs[1], left_ms * 1000)
+                    more = plan.next()
+            while more and state != "paused" and plan.at_us <= into_ms * 1000:
                 pulses += plan.pulse
                 charge_pc += plan.pulse * (plan.lo & 0x3FF) * set_ua
                 more = plan.next()
@@ -138,7 +144,7 @@ def treatment(
                     "ohms": ohms, "pulses": pulses, "charge_nc": charge_pc // 1000,
                 }  # fmt: skip
             if not any(start <= ms < stop for start, stop in lost):
-                writer.write("telemetry", us, seq=seq, state=state, t_left_ms=duration_ms - ms, interlock=1, fault=None,
+                writer.write("telemetry", us, seq=seq, state=state, t_left_ms=left_ms, interlock=1, fault=None,
                              channels=rows)  # fmt: skip
         if not close:
             return writer.path

@@ -44,13 +44,42 @@ def test_peak_is_the_highest_set_point_and_impedance_the_mean_of_what_was_measur
     assert of(row(0, None))["mean_ohms"] is None
 
 
-def test_contractions_are_the_rises_from_zero_of_a_train_with_duty():
-    duty = Dose({"1": {**CFG, "on_ms": 200, "off_ms": 200}})
+DUTY = {"1": {**CFG, "on_ms": 300, "off_ms": 200, "duration_ms": 1500}}
+
+
+def contractions(*samples):
+    """Of (state, t_left_ms, set-point) ten times a second."""
+    duty = Dose(DUTY)
     assert duty.contractions(1) == 0
-    for k, ua in enumerate((0, 0, 5000, 10_000, 4000, 0, 0, 250, 10_000, 0)):
-        duty.take({"dev_us": k * 100_000}, row(ua))
-    assert duty.contractions(1) == duty.figures()["1"]["contractions"] == 2
-    assert of(0, 5000, 0, 5000)["contractions"] is None  # a pause is no contraction where there is no duty
+    for k, (state, left_ms, ua) in enumerate(samples):
+        duty.take({"dev_us": k * 100_000, "state": state, "t_left_ms": left_ms}, row(ua))
+    assert duty.contractions(1) == duty.figures()["1"]["contractions"]
+    return duty.contractions(1)
+
+
+def played(*uas, start_ms=1500):
+    return [("run", start_ms - 100 * k, ua) for k, ua in enumerate(uas)]
+
+
+def test_contractions_are_those_of_the_plans_cycle_in_which_current_flowed():
+    assert contractions(("armed", 1500, 0), *played(0, 5000, 5000, 0, 0, 0, 0, 0, 0, 0, 0, 5000, 5000, 0, 0)) == 2
+    assert of(0, 5000, 0, 5000)["contractions"] is None  # nothing is counted where there is no duty
+
+
+def test_lowering_to_zero_and_raising_again_is_one_contraction():
+    assert contractions(*played(200, 0, 200, 0, 0)) == 1
+    assert contractions(*played(200, 0, 200, 0, 0, 200, 0, 200)) == 2
+
+
+def test_a_resume_begins_a_contraction_anew():
+    paused = [("paused", 1350, 0)] * 3
+    again = played(0, 5000, 5000, 0, 0, 0, 5000, start_ms=1350)
+    assert contractions(*played(0, 5000), *paused, *again) == 3
+    assert contractions(*played(0, 0), *paused, *again) == 2  # before the pause nothing flowed
+
+
+def test_the_end_of_a_session_begins_no_contraction():
+    assert contractions(*played(*[5000] * 15), ("ramp_down", 0, 300), ("done", 0, 0)) == 3
 
 
 def test_counts_are_the_boards_result_and_without_it_the_last_telemetry():

@@ -218,6 +218,20 @@ def test_fewer_pulses_than_planned_in_a_session_that_ran_to_its_end_are_told(tmp
     assert "! Channel 1: other pulses than planned. 6 000 were planned, 5 999" in page_of(path).text
 
 
+def test_a_pause_makes_a_duty_cycle_begin_anew_which_is_explained_and_no_alarm(tmp_path, plain):
+    at = {"channel_count": 1, "preset": "nmes_quadriceps", "ua": 20_000, "minutes": 3}
+    page = page_of(treatment(tmp_path, pause=(8_000, 5_000), **at))
+    assert page.row("contractions") == ["3", "4 begun, restarted after a pause"]
+    planned, delivered = page.row("whole pulses")
+    assert delivered.endswith("none cut, restarted after a pause") and delivered > planned
+    assert "other pulses than planned" not in page.text and "!" not in page.text.replace("What this is not", "")
+    page = page_of(treatment(tmp_path, pause=(30_000, 5_000), **at))  # in a rest
+    assert page.row("contractions")[1] == "4 begun, restarted after a pause"
+    path = treatment(tmp_path, pause=(8_000, 5_000), **at)
+    change(path, "close", channels={"1": {"pulses": 5000, "truncated": 0, "charge_nc": 1}})
+    assert "!! Channel 1: other pulses than planned." in page_of(path).text  # more than any restart explains
+
+
 # -- when it went wrong ----------------------------------------------------------------------------------------------
 
 

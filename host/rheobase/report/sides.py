@@ -24,7 +24,7 @@ NEEDLES_ONLY = ("k", "charge_density")  # the other electrodes have no such limi
 class Planned:
     """What a configuration plays from its start to its end, counted on the very plan that the board plays.
 
-    pulses; charge_pc(ua): charge of one phase in sum at a target of `ua`, ramps included; at_amplitude_ms.
+    pulses; pulses_of_cycle: of its first cycle; charge_pc(ua): charge of one phase in sum at a target of `ua`, ramps included; at_amplitude_ms.
     """
 
     def __init__(self, cfg):
@@ -37,8 +37,21 @@ class Planned:
         full, step_ms = ONE * AT_AMPLITUDE_PERCENT // 100, 50
         self.at_amplitude_ms = step_ms * sum(envelope.level(t) >= full for t in range(0, cfg["duration_ms"], step_ms))
 
+        plan, self.pulses_of_cycle = Plan(cfg), 0
+        while plan.next() and plan.at_us < 1000 * _cycle_ms(cfg):
+            self.pulses_of_cycle += plan.pulse
+
     def charge_pc(self, ua):
         return ua * self._weight >> 12
+
+
+def _cycle_ms(cfg):
+    """The time after which a train repeats itself."""
+    if "on_ms" in cfg:
+        return cfg["on_ms"] + cfg["off_ms"]
+    if cfg["kind"] == "burst":
+        return cfg["burst_period_us"] // 1000
+    return {"alternating": 2 * cfg.get("dwell_ms", 0), "modulated": cfg.get("cycle_ms", 0)}.get(cfg["kind"], 0)
 
 
 @lru_cache(maxsize=8)
@@ -97,10 +110,11 @@ def rows(track, n, cfg, dose, board, ended, ceiling=False):
         ("duration", span(cfg["duration_ms"]), span(track.live_ms) + so_far),
         ("target", raised, f"highest set-point {current(dose['peak_ua'])}"),
         ("current at amplitude", current(target_ua), _measured(track.means_at_amplitude(n))),
-        *_counts(dose, so_far, plan, asked_ua),
+        *_counts(dose, so_far, plan, asked_ua, restarted(track)),
     ]
     if "on_ms" in cfg:
-        found.append(("contractions", count(figures.contractions(cfg)), f"{count(dose['contractions'])} begun{so_far}"))
+        begun = f"{count(dose['contractions'])} begun{so_far}{restarted(track)}"
+        found.append(("contractions", count(figures.contractions(cfg)), begun))
     found += _stress(cfg, target_ua, dose["peak_ua"])
     if board is not None:
         found += _limits(cfg, board, dose["peak_ua"], ceiling)
@@ -152,7 +166,7 @@ def _measured(means):
     )
 
 
-def _counts(dose, so_far, plan, asked_ua):
+def _counts(dose, so_far, plan, asked_ua, restarted=""):
     """plan: a Planned, or None. asked_ua: what the order asked for; 0: the operator's, so no charge can be planned."""
     pulses = count(dose["pulses"]) + so_far
     if plan and plan.pulses and number(dose["pulses"]) is not None:
@@ -160,7 +174,8 @@ def _counts(dose, so_far, plan, asked_ua):
     cut = {None: "; whether one was cut is unknown", 0: ", none cut"}.get(
         dose["truncated"], f", {dose['truncated']} cut"
     )
-    cut = without_current(dose) + cut
+    more = plan and (number(dose["pulses"]) or 0) > plan.pulses
+    cut = without_current(dose) + cut + (restarted if more else "")
     return [
         ("whole pulses", count(plan.pulses) if plan else NONE, pulses + cut),
         (
@@ -171,6 +186,11 @@ def _counts(dose, so_far, plan, asked_ua):
         ("time at amplitude", span(plan.at_amplitude_ms) if plan else NONE, span(dose["at_amplitude_ms"]) + so_far),
         ("mean impedance", NONE, "not measured" if dose["mean_ohms"] is None else fmt_resistance(dose["mean_ohms"])),
     ]
+
+
+def restarted(track):
+    """What to add where a pause made the train begin anew: it is not the one that was planned."""
+    return ", restarted after a pause" if track.restarts else ""
 
 
 def without_current(dose):

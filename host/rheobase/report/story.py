@@ -132,7 +132,7 @@ def _alerts(reader, track, dose, configs, board):
             )
         if configs.get(n):
             whole = closed.get("stop_reason") == "time_over" and not track.spans(("paused",))
-            found += _other_count(n, figures["pulses"], sides.planned(configs[n]).pulses, whole)
+            found += _other_count(n, figures["pulses"], sides.planned(configs[n]), whole, track.restarts)
     told = reader.opened.get("hash")
     for name, protocol in _carried(reader).items():
         if isinstance(told, dict) and told.get(name) != _hash(protocol):
@@ -144,12 +144,16 @@ def _alerts(reader, track, dose, configs, board):
     return found
 
 
-def _other_count(n, pulses, planned, whole):
-    """An alert if channel n reports other pulses than its plan has; fewer are right unless it was played as a whole."""
-    if number(pulses) is None or pulses == planned or (pulses < planned and not whole):
+def _other_count(n, pulses, planned, whole, restarts):
+    """An alert if channel n reports other pulses than its plan has; fewer are right unless it was played as a whole.
+
+    Each restart after a pause plays up to a cycle's pulses anew: that is the train's own, and no alarm.
+    """
+    most = planned.pulses + restarts * (planned.pulses_of_cycle + 1)
+    if number(pulses) is None or pulses == planned.pulses or (pulses <= most and not whole):
         return []
-    text = f"{words.count(planned)} were planned, {words.count(pulses)} are reported."
-    return [("stop" if pulses > planned else "warn", f"Channel {n}: other pulses than planned", text)]
+    text = f"{words.count(planned.pulses)} were planned, {words.count(pulses)} are reported."
+    return [("stop" if pulses > most else "warn", f"Channel {n}: other pulses than planned", text)]
 
 
 def _gap_words(track):

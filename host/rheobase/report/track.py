@@ -71,6 +71,11 @@ class Track:
         return [(us, end) for (us, state), (end, _) in pairwise(edges) if state in names and end > us]
 
     @property
+    def restarts(self):
+        """How often the train began anew after a pause."""
+        return sum(state in LIVE and before == "paused" for (_, before), (_, state) in pairwise(self.states))
+
+    @property
     def live_ms(self):
         """Time in which pulses could come, in ms, as far as this record tells."""
         return sum(end - start for start, end in self.spans(LIVE)) // 1000
