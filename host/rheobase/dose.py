@@ -120,6 +120,14 @@ def of_record(reader):
     return dose.figures({"channels": closed if isinstance(closed, dict) else {}})
 
 
+def told_by_board(reader):
+    """True if the close line's counts are the board's last word; a lost board left its last telemetry there."""
+    closed = reader.first("close")
+    channels = closed.get("channels")
+    rows = channels.values() if isinstance(channels, dict) else ()
+    return bool(closed) and all(isinstance(row, dict) and number(row.get("truncated")) is not None for row in rows)
+
+
 def gave_current(figures):
     """True if a channel with these figures had a set-point above zero, False if it had none, None if nobody knows."""
     charge_nc = number(figures.get("charge_nc"))

@@ -74,6 +74,14 @@ def test_show_says_that_no_current_was_given(rheo, logs):
     assert "10 pulses, 0 nC of one phase in sum, no current was given" in rheo("log", "show", "last")[1]
 
 
+def test_show_says_at_least_for_a_board_that_was_lost(rheo, logs):
+    path = session(logs, fault="host_lost")
+    assert "duration   2 s" in rheo("log", "show", "last")[1]
+    path.write_text(path.read_text().replace('"truncated":0', '"truncated":null'))
+    out = rheo("log", "show", "last")[1]
+    assert "duration   at least 2 s" in out and "at the last telemetry" in out
+
+
 def test_show_counts_lines_that_are_lost(rheo, logs):
     path = session(logs)
     path.write_bytes(path.read_bytes()[:-5])

@@ -138,7 +138,7 @@ def test_a_report_and_a_dose_can_be_made_of_any(killed, monkeypatch):
     monkeypatch.setattr("rheobase.report.pictures._picture", lambda *a, **k: "data:,")  # drawing is tested elsewhere
     for _, shown, reader in killed[::4]:
         page, figures = report.page(reader), dose.of_record(reader)
-        assert ("no end is on record" in page) == (reader.state == "crashed")
+        assert ("The record breaks off" in page) == (reader.state == "crashed")
         last = [item for item in shown if item[0] == "telemetry"][-1:]
         for _, _, _, channels in last:
             for n, row in channels.items():

@@ -292,7 +292,10 @@ def test_a_lost_board_is_told_with_the_counts_that_are_known(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1, end="host_lost", stop_ms=5_000)
     change(path, "close", channels={"1": {"pulses": 490, "truncated": None, "charge_nc": 5}})
     page = page_of(path)
-    assert "!! Ended by a fault: host lost." in page.text and "counts are those of its last telemetry" in page.text
+    assert "!! Ended by a fault: host lost." in page.text and "Inferred by the host" in page.text
+    assert "Output lasted at least 5 s; counts are those of the board's last telemetry." in page.text
+    assert page.row("duration")[1] == "5 s so far" and "so far, by its last telemetry" in page.text
+    assert page.row("1")[0] == "490 so far" and page.row("charge of one phase, in sum")[1] == "5 nC so far"
     assert "whether one was cut is unknown" in page.row("whole pulses")[1]
 
 

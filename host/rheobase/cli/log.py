@@ -50,8 +50,10 @@ def show_command(app, ref):
 def _show_text(summary, figures, reader):
     from rheocore import faults
 
+    from rheobase import dose
     from rheobase.report import words
 
+    final = dose.told_by_board(reader)
     state = {
         "complete": "complete",
         "running": "running: its host is at work",
@@ -67,13 +69,13 @@ def _show_text(summary, figures, reader):
     if summary["modelled"]:
         rows.append(("note", "emulated board: every current and impedance here is modelled"))
     if summary["duration_s"] is not None:
-        rows.append(("duration", f"{summary['duration_s']:g} s"))
+        rows.append(("duration", f"{'' if final else 'at least '}{summary['duration_s']:g} s"))
     if summary["stop_reason"]:
         rows.append(("ended by", f"{summary['stop_reason']}: {faults.sentence(str(summary['stop_reason']))}"))
     if summary["fault"]:
         rows.append(("fault", f"{summary['fault']}: {faults.sentence(str(summary['fault']))}"))
     for channel, values in figures.items():
-        rows.append((f"channel {channel}", _channel_words(values, bool(reader.first("close")))))
+        rows.append((f"channel {channel}", _channel_words(values, final)))
         rows.append(("", _dose_words(values)))
     if summary["torn"] or summary["damaged"] or reader.missing():
         lost = f"{summary['damaged'] + summary['torn']} damaged, {len(reader.missing())} missing"

@@ -23,7 +23,7 @@ GAPS_SHOWN = 8
 def tell(reader):
     """The page's dict of a RecordReader."""
     track, dose = Track(reader), doses.of_record(reader)
-    board, ended = sides.ratings(reader), reader.state == "complete"
+    board, ended = sides.ratings(reader), doses.told_by_board(reader)
     configs = {n: sides.playable(cfg) for n, cfg in doses.configs(reader).items()}
     return {
         "id": reader.id,
@@ -31,7 +31,7 @@ def tell(reader):
         "verdict": _verdict(reader, track, dose),
         "alerts": _alerts(reader, track, dose, configs, board) + screening.alerts(reader, reader.state != "running", track.started),
         "head": _head(reader, track),
-        "dose": [_dose_row(n, figures) for n, figures in dose.items()],
+        "dose": [_dose_row(n, figures, "" if ended else " so far") for n, figures in dose.items()],
         "ended": ended,
         "channels": [_channel(reader, track, n, configs[n], dose[n], board, ended) for n in sorted(configs)],
         "screening": screening.table(reader),
@@ -57,9 +57,12 @@ def _verdict(reader, track, dose):
         return _broken_off(reader, track, ran)
     if fault:
         name = str(fault)
-        text = f"{faults.sentence(name)} {faults.remedy(name)} Output lasted {ran}."
-        if closed.get("fault") is None:
-            text += " The board could not be asked afterwards: counts are those of its last telemetry."
+        text = f"{faults.sentence(name)} {faults.remedy(name)} "
+        if closed.get("fault") is None or not doses.told_by_board(reader):
+            text += f"Inferred by the host: the board could not be asked afterwards. Output lasted at least {ran}; "
+            text += "counts are those of the board's last telemetry."
+        else:
+            text += f"Output lasted {ran}."
         return "stop", f"Ended by a fault: {words.label(name)}", text
     if not track.started and not closed.get("duration_ms"):
         why = closed.get("not_started")
@@ -68,6 +71,8 @@ def _verdict(reader, track, dose):
     if dose and all(gave_current(figures) is False for figures in dose.values()):
         text = f"{_sentence(reason)} The output was on for {ran}, at set-point zero all the time."
         return "warn", "No current was given", text
+    if not doses.told_by_board(reader):
+        ran = f"at least {ran}: the board could not be asked afterwards"
     if reason == "time_over":
         return "good", "Ran to its planned end", f"{faults.sentence(reason)} Output lasted {ran}."
     return "warn", "Ended before its time", f"{_sentence(reason)} Output lasted {ran}."
@@ -209,13 +214,13 @@ def _pauses(track):
     )
 
 
-def _dose_row(n, figures):
+def _dose_row(n, figures, so_far):
     return {
         "n": n,
-        "pulses": words.count(figures["pulses"]) + sides.without_current(figures),
+        "pulses": words.count(figures["pulses"]) + so_far + sides.without_current(figures),
         "truncated": words.count(figures["truncated"]),
-        "charge": words.charge(figures["charge_nc"]),
-        "at_amplitude": words.span(figures["at_amplitude_ms"]),
+        "charge": words.charge(figures["charge_nc"]) + so_far,
+        "at_amplitude": words.span(figures["at_amplitude_ms"]) + so_far,
         "peak": words.current(figures["peak_ua"]),
         "ohms": "not measured" if figures["mean_ohms"] is None else fmt_resistance(figures["mean_ohms"]),
     }
