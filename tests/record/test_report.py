@@ -125,6 +125,23 @@ def test_the_pictures_are_svg_without_script_or_reference(tmp_path):
                 assert not name.endswith("href") or value.startswith("#")
 
 
+@pytest.mark.parametrize("preset", ["ea_2hz", "ea_2_100hz", "tens_burst", "nmes_quadriceps"])
+def test_a_pulse_and_its_train_are_drawn_at_the_amplitude_of_the_caption(preset):
+    """However short the session: one of a second never gets beyond its ramps."""
+    from matplotlib.figure import Figure
+    from rheobase import library
+    from rheobase.report import pictures
+    from rheocore.compact import compact
+
+    for duration_ms in (1000, 60_000):
+        cfg = compact(library.load(preset), 400, duration_ms)
+        for draw in (pictures._pulse, pictures._train):
+            axis = Figure().subplots()
+            draw(axis, cfg)
+            drawn = [y for line in axis.lines for y in line.get_ydata() if y == y]
+            assert (min(drawn), max(drawn)) == (-0.4, 0.4)
+
+
 def test_it_carries_the_wording_the_aftercare_the_sources_with_tags_and_every_hash(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
     page, opened = page_of(path), RecordReader(path).opened

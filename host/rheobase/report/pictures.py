@@ -51,7 +51,7 @@ def _picture(height_in, draw, margins, rows=1, columns=1, **grid):
 
 
 def planned(cfg, ua):
-    """One pulse close up, the train from full amplitude on, and the envelope of the whole session, at `ua`."""
+    """One pulse close up, the train's beginning without its ramp, and the envelope of the whole session, at `ua`."""
     return _planned(json.dumps({**cfg, "amplitude_ua": ua}, sort_keys=True))
 
 
@@ -70,8 +70,8 @@ def _planned(text):
 
 
 def _pulse(axis, cfg):
-    pulse = plots.pulses_of_plan(cfg)[-1]  # the first one at full amplitude
-    ma, start = pulse.ua / 1000, pulse.a_ns[0]
+    pulse = plots.pulses_of_plan(cfg)[-1]  # the first one at full amplitude, or as near to it as the ramps let it come
+    ma, start = cfg["amplitude_ua"] / 1000, pulse.a_ns[0]
     a, b = ([(edge - start) / 1000 for edge in leg] for leg in (pulse.a_ns, pulse.b_ns))
     pad = 0.15 * b[1]
     axis.plot([-pad, 0, 0, a[1], a[1], b[0], b[0], b[1], b[1], b[1] + pad], [0, 0, ma, ma, 0, 0, -ma, -ma, 0, 0],
@@ -95,19 +95,14 @@ def _span_us(cfg):
 
 
 def _train(axis, cfg):
+    """The train's beginning at the amplitude of the caption: a very short session never gets beyond its ramps."""
     span_us, name = _span_us(cfg)
-    plan, envelope, start, up, down = Plan(cfg), Envelope(cfg), None, [], []
-    while plan.next():
-        at_us = plan.at_us
-        if not plan.pulse or (start is None and envelope.level(at_us // 1000) < ONE):
-            continue
-        start = at_us if start is None else start
-        if at_us > start + span_us:
-            break
-        ma = cfg["amplitude_ua"] * envelope.level(at_us // 1000) / ONE / 1000
-        t = (at_us - start) / 1000
-        up += [(t, 0), (t, ma), (nan, nan)]
-        down += [(t, 0), (t, -ma), (nan, nan)]
+    plan, ma, up, down = Plan(cfg), cfg["amplitude_ua"] / 1000, [], []
+    while plan.next() and plan.at_us <= span_us:
+        if plan.pulse:
+            t = plan.at_us / 1000
+            up += [(t, 0), (t, ma), (nan, nan)]
+            down += [(t, 0), (t, -ma), (nan, nan)]
     scale, unit = (1000, "s") if span_us > 2_000_000 else (1, "ms")
     for points, colour in ((up, _A), (down, _B)):
         axis.plot([t / scale for t, _ in points], [v for _, v in points], color=colour, linewidth=0.8)
