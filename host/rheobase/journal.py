@@ -50,6 +50,7 @@ class Journal:
             serial=info["serial"],
             board=info["board"],
             firmware={**info["firmware"], "micropython": info["micropython"], "wire": info["wire"]},
+            limits=info["limits"],
             host=rheobase.__version__,
             person=self.person,
             plan=self.plan,

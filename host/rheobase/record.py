@@ -22,7 +22,7 @@ from rheobase.errors import HostError, UsageError
 
 FILE = "record.jsonl"
 KINDS = {  # kind: what its lines usually carry beside n, host_utc, dev_us
-    "open": "schema session_id serial board firmware host protocol hash channels load assumed modelled code",
+    "open": "schema session_id serial board firmware limits host protocol hash channels load assumed modelled code",
     "screening": "answers acknowledged yes reason",
     "event": "event detail",
     "telemetry": "seq state t_left_ms interlock fault channels",

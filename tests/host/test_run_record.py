@@ -16,9 +16,10 @@ def run_words(board, short):
     return ["run", short, "--amplitude", "2mA", "--duration", "2s", "--yes", "--reason", "test", "-p", board.port]
 
 
-def test_the_report_lies_beside_the_record_and_tells_how_it_ended(rheo, run_words, real_report):
+def test_the_report_lies_beside_the_record_and_tells_how_it_ended(rheo, run_words, board, real_report):
     answer = rheo(*run_words)
     [record] = records()
+    assert record.opened["limits"] == {name: board.board[name] for name in ("max_ua", "full_scale_ua")}
     page = record.path.with_name("report.html").read_text("utf-8")
     assert str(record.path.with_name("report.html")) in answer.out
     assert "Ran to its planned end" in page and "200 (100 %), none cut" in page and "MODELLED LOAD" not in page

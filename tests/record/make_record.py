@@ -100,6 +100,7 @@ def treatment(
     with RecordWriter.create("E6614C775B8D", duration_ms, folder, clock=clock) as writer:
         writer.write("open", None, **{
             "schema": 1, "session_id": writer.id, "serial": "E6614C775B8D", "board": "RHEO_PICO", "host": "0.1.0",
+            "limits": {"max_ua": 50_000, "full_scale_ua": 50_000},
             "firmware": {"version": "0.1.0", "hash": "5f1d" * 16, "origin": "frozen", "micropython": "1.25", "wire": 1},
             "protocol": preset, "hash": {preset: library.protocol_hash(protocol)}, "protocols": {preset: protocol},
             "channels": {str(n): {"protocol": preset, "config": cfgs[n]} for n in numbers},

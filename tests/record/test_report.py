@@ -228,6 +228,14 @@ def test_more_pulses_than_planned_or_a_set_point_above_the_limit_are_loud(tmp_pa
     assert "!! Channel 1: the set-point was above the limit. 30 mA; the highest allowed is 25 mA." in page.text
 
 
+def test_the_limits_are_those_that_the_board_told_when_the_session_began(tmp_path, plain):
+    path = treatment(tmp_path, channel_count=1)
+    assert "above the limit" not in page_of(path).text
+    page = page_of(change(path, "open", limits={"max_ua": 7_000, "full_scale_ua": 50_000}))
+    assert "!! Channel 1: the set-point was above the limit. 8 mA; the highest allowed is 7 mA." in page.text
+    assert page.row("highest allowed")[0].startswith("7 mA: the board's rating")
+
+
 def test_fewer_pulses_than_planned_in_a_session_that_ran_to_its_end_are_told(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
     assert "other pulses" not in page_of(path).text

@@ -77,7 +77,7 @@ def ratings(reader):
     name, told = reader.opened.get("board"), reader.opened.get("limits")
     if name not in boards.names():
         return None
-    return {**boards.load(name), **(told if isinstance(told, dict) else {})}
+    return {**boards.load(name), **{k: v for k, v in (told if isinstance(told, dict) else {}).items() if number(v)}}
 
 
 def highest_allowed_ua(cfg, board):
