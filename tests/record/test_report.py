@@ -334,6 +334,19 @@ def test_a_session_that_never_started_says_that_nothing_came_out(tmp_path, plain
     assert "There is no telemetry to draw." in page.text and "! No telemetry is on record." in page.text
 
 
+def test_times_of_a_session_that_never_started_are_from_the_beginning_of_its_record(tmp_path, plain):
+    with begin(tmp_path) as writer:
+        change(writer.path, "open", dev_us=None), change(writer.path, "screening", dev_us=None)
+        writer.write("event", 7_000_000, event="needles_in", **{"in": 1})
+        writer.write("telemetry", 8_000_000, state="armed", channels=channels(0, 0))
+        writer.write("event", 9_500_000, event="state", detail="idle")
+    page = page_of(writer.path)
+    assert "seconds from the beginning of the record, by the board's clock" in page.text
+    assert "first pulse" not in page.text
+    assert [row[0] for row in page.rows if row[-1] == "The board is idle: output off."] == ["0:02.500"]
+    assert "seconds from the first pulse, by the board's clock" in page_of(treatment(tmp_path)).text
+
+
 def test_torn_damaged_and_missing_lines_are_counted(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
     lines = path.read_bytes().split(b"\n")

@@ -184,7 +184,7 @@ def delivered(track, n, modelled):
         impedance.set_ylabel("kΩ" + what.replace(" ", "\n"))
         for axis in (amplitude, impedance):
             axis.yaxis.set_label_coords(-0.05, 0.5)
-        impedance.set_xlabel(f"time from the first pulse ({unit}), by the board's clock")
+        impedance.set_xlabel(f"time from {track.since} ({unit}), by the board's clock")
 
     margins = {"left": 0.085, "right": 0.985, "bottom": 0.155, "top": 0.91, "hspace": 0.1}
     return _picture(2.75, draw, margins, 2, 1, sharex=True, height_ratios=(1.7, 1))

@@ -35,6 +35,7 @@ def tell(reader):
         "ended": ended,
         "channels": [_channel(reader, track, n, configs[n], dose[n], board, ended) for n in sorted(configs)],
         "screening": screening.table(reader),
+        "since": track.since,
         "events": [_event(track, *told) for told in words.sentences(reader)],
         "protocols": _protocols(reader),
         "rules": sides.rules(),

@@ -18,11 +18,11 @@ COLUMNS = ("set_ua", "meas_ua", "ohms")
 
 
 class Track:
-    """zero_us: board time of the start. states: [(us, state)] at each change. gaps: [(from us, to us)].
+    """zero_us: board time of the start, or of the first line that has one where nothing started. states: [(us, state)] at each change. gaps: [(from us, to us)].
 
     times: us of each sample, nothing before the start left out; columns: {"1": {"set_ua": [...], ...}}, NaN where
     nothing is known. targets: {"1": [(us, ua)]}. backwards: samples left out because the board's clock went back.
-    ended: an end of the session is on record.
+    ended: an end of the session is on record. since: what zero_us is, in words.
     """
 
     def __init__(self, reader):
@@ -30,7 +30,7 @@ class Track:
         self.states = _changes(lines)
         self.started = any(state in LIVE for _, state in self.states)
         zero_us = next((us for us, state in self.states if state in LIVE), None)
-        first = next((line["dev_us"] for line in lines if line["kind"] == "telemetry"), 0)
+        first = next((line["dev_us"] for line in lines), 0)
         self.zero_us = first if zero_us is None else zero_us
         self.states = [(us - self.zero_us, state) for us, state in self.states]
         self.channels = sorted(configs(reader))
@@ -39,6 +39,7 @@ class Track:
         self._samples([line for line in lines if line["kind"] == "telemetry"])
         self.end_us = max([*self.times, *(us for us, _ in self.states)], default=0)
         self.targets = _targets(reader, self)
+        self.since = "the first pulse" if self.started else "the beginning of the record"
         self.ended = bool(reader.first("close")) or reader.end is not None
 
     def _samples(self, lines):
