@@ -26,6 +26,7 @@ def sentence(path, text, said):
         return f"{path}, end of the file: {what}.", f"The file ends too early. {fix}".strip()
     lines, line = text.splitlines(), int(place[5:].split(",")[0])
     shown = f"The line reads: {lines[line - 1].strip()[:60]}" if line <= len(lines) else ""
+    shown = "".join(c if c.isprintable() else "?" for c in shown)  # a terminal would obey the rest
     return f"{path}, {place}: {what}.", f"{fix} {shown}".strip() or None
 
 

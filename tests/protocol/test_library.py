@@ -150,6 +150,13 @@ def test_a_file_that_is_no_protocol_is_refused_with_its_line_or_key(tmp_path, co
     assert str(file) in error.message and says in error.message
 
 
+def test_a_line_that_is_no_toml_is_shown_without_what_a_terminal_would_obey(tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_bytes(b'title = "\x1b]0;owned\x07"\n')
+    error = refusal(library.load, str(file))
+    assert "The line reads: title" in error.hint and (error.message + error.hint).isprintable()
+
+
 def test_what_is_no_file_is_refused_with_a_sentence(tmp_path):
     assert refusal(library.load, str(tmp_path)).code == "not_a_file"
     assert refusal(library.load, str(tmp_path / "no.toml")).code == "no_such_file"

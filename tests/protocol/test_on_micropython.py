@@ -61,6 +61,8 @@ def test_protocols_and_units_are_the_same_on_both_interpreters(tmp_path):
     first = docs[0]
     refused = [
         bad(first, "train", "width_us", 2000),
+        {**first, "title": "\x1b[2J"},
+        {**first, "title": "\x9b2J"},
         bad(first, "train", "widht_us", 200),
         bad(first, "train", "frequency_hz", 0.5),
         bad(first, "envelope", "ramp_up_s", 0.1),

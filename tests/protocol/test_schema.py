@@ -275,6 +275,28 @@ def test_any_shape_at_all_is_refused_with_a_sentence():
                 validate({**GOOD, key: junk})
 
 
+@pytest.mark.parametrize("evil", ["\x1b]0;owned\x07", "\x1b[2J", "a\nb", "a\tb", "\x7f", "\x9b31m", "\x00"])
+def test_no_text_of_a_protocol_holds_what_a_terminal_obeys(evil):
+    """Refused with the key's name, and no refusal repeats it."""
+    source = {"tag": "G", "for": ["width_us"], "cite": "A, " + evil}
+    for path, changes in (
+        ("title", {"title": "T" + evil}),
+        ("source[1].cite", {"source": [source]}),
+        ("id", {"id": "t" + evil}),
+        ("conditions", {"conditions": ["c" + evil]}),
+        ("mode", {"mode": evil}),
+        ("train.kind", {"train": {"kind": evil}}),
+        ("limits.max_ma", {"limits": {"max_ma": evil}}),
+        ("source[1].tag", {"source": [{**source, "tag": evil}]}),
+        ("source[1].for", {"source": [{**source, "for": [evil]}]}),
+    ):
+        error = refusal(**changes)
+        assert error.path == path and path in error.message
+        assert all(c.isprintable() for c in error.message + error.hint)
+    error = refusal(**{"k" + evil: 1})
+    assert all(c.isprintable() for c in error.path + error.message + error.hint)
+
+
 def test_the_nearest_word_is_the_one_with_fewest_edits_or_none():
     known = ("width_us", "gap_us", "frequency_hz")
     assert nearest("freqency_hz", known) == "frequency_hz"

@@ -65,11 +65,21 @@ NUMBERS = {
 }
 
 
+def _control(c):
+    """True for a character that a terminal obeys instead of showing it: ESC, a line break, C1 codes."""
+    return c < " " or "\x7f" <= c <= "\x9f"
+
+
+def _shown(text):
+    """text with a ? for each control character: a refusal is read on a terminal."""
+    return "".join(["?" if _control(c) else c for c in text])
+
+
 def _quote(value):
     """A value as the author wrote it, shortened."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = '"' + value + '"' if isinstance(value, str) else str(value)
+    text = '"' + _shown(value) + '"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -84,7 +94,7 @@ def _keys(table, path, known):
         raise ProtocolError(path, message, f"Write it as [{path}]." if path else "Write key = value lines.")
     for key in table:
         if key not in known:
-            key = str(key)
+            key = _shown(str(key))
             where = path + "." + key if path else key
             near = nearest(key, known)
             hint = f"Did you mean {near}?" if near else "Known here: {}.".format(", ".join(known))
@@ -149,6 +159,10 @@ def _text(value, path, most):
     if not isinstance(value, str) or not value.strip() or len(value) > most:
         hint = f"Write a text of 1 to {most} characters in quotes."
         raise ProtocolError(path, f"{path} = {_quote(value)} is not a text", hint)
+    for c in value:
+        if _control(c):
+            message = f"{path} = {_quote(value)} has a control character (0x{ord(c):02x})"
+            raise ProtocolError(path, message, "Write it in one line, in characters that are seen.")
     return value
 
 

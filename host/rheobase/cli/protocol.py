@@ -197,7 +197,10 @@ def _session_words(found, derived):
 @click.argument("ref", metavar="FILE")
 @pass_app
 def validate_command(app, ref):
-    """Check a protocol file: the first thing that is wrong, with its line, or what to know about it."""
+    """Check a protocol file: the first thing that is wrong, with its line, or what to know about it.
+
+    Its title and sources go into records and reports whole: no name of a person belongs there.
+    """
     import os
 
     from rheobase import library
