@@ -5,7 +5,6 @@ off again. Lines: {"n", "host_utc", "dev_us", "kind", "host_ms", ...}; kinds and
 order is n and host_ms (ms since the record was made, on a clock that nobody sets): host_utc may jump.
 """
 
-import csv
 import errno
 import json
 import os
@@ -17,20 +16,19 @@ from pathlib import Path
 
 from rheocore.messages import CHANNEL, TELEMETRY
 
-from rheobase import paths
+from rheobase import answers, paths
 from rheobase.errors import HostError, UsageError
 
 FILE = "record.jsonl"
 KINDS = {  # kind: what its lines usually carry beside n, host_utc, dev_us
     "open": "schema session_id serial board firmware limits host protocol hash channels load assumed modelled code",
-    "screening": "answers acknowledged yes reason",
-    "event": "event detail",
+    "screening": "phase answers acknowledged yes reason; phase so_far: part answers (rheobase.answers)",
+    "event": "event detail; event order: what open could not know yet (protocol channels load ...)",
     "telemetry": "seq state t_left_ms interlock fault channels",
     "fault": "fault sentence",
     "close": "stop_reason fault duration_ms channels",
 }
-ORDER = ("protocol", "hash", "channels", "protocols", "load", "assumed")  # what an order tells of the open line
-CSV_COLUMNS = ("dev_us", "state", "channel", "set_ua", "meas_ua", "ohms", "pulses", "charge_nc", "fault")
+ORDER = ("protocol", "hash", "channels", "protocols", "load", "assumed")  # fields of open that an order event replaces
 CLOCK_JUMP_S = 1.0  # host_utc and host_ms may drift apart by so much before a clock_jump is put on record
 LINE_BYTES = 600  # generous size of a telemetry line with three channels
 LINES_MAX = 1_000_000  # more than any session writes
@@ -270,29 +268,16 @@ class RecordReader:
 
     @property
     def opened(self):
-        """The open line, or {} if the host died before it; what a later `order` event says better stands in it."""
-        order = next((line for line in self.of("event") if line.get("event") == "order"), {})
-        return {**self.first("open"), **{name: order[name] for name in ORDER if name in order}}
+        """The open line, with what its session's order, made later, says better; {} if the host died before it."""
+        return opening(self.lines)
 
     def answers(self, part):
-        """The screening line of a part, "before" or "after"; {} if nothing of it is on record.
-
-        Where that line never came, what was answered until then stands in its shape: {"answers": {...}} before, its
-        fields after.
-        """
-        found, told = self.of("screening"), {}
-        whole = [line for line in found if line.get("phase") != "so_far"]
-        for line in whole if part == "before" else reversed(whole):
-            if (line.get("phase") == "after") == (part == "after"):
-                return line
-        for line in found:
-            if line.get("phase") == "so_far" and line.get("part") == part:
-                _merge(told, line.get("answers"))
-        return told if part == "after" or not told else {"answers": told}
+        """The screening line of a part, "before" or "after"; of a host that died, what was answered until then."""
+        return answers.of(self.lines, part)
 
     @property
     def end(self):
-        """The stop reason: of the close line, or by the board's own word where there is none; None if no end is told."""
+        """The stop reason of the close line, or by the board's own word where there is none; None: no end is told."""
         closed = self.first("close")
         if closed:
             return closed.get("stop_reason")
@@ -348,13 +333,11 @@ class RecordReader:
         return telemetry[-1].get("channels") or {} if telemetry else {}
 
 
-def _merge(told, more):
-    """Put the dict `more` into `told`, key by key, and so on in the dicts of both."""
-    for key, value in more.items() if isinstance(more, dict) else ():
-        if isinstance(told.get(key), dict) and isinstance(value, dict):
-            _merge(told[key], value)
-        else:
-            told[key] = dict(value) if isinstance(value, dict) else value
+def opening(lines):
+    """The open line among a record's lines, with the order that an event tells later; {} without."""
+    opened = next((line for line in lines if line.get("kind") == "open"), {})
+    order = next((line for line in lines if line.get("event") == "order"), {})
+    return {**opened, **{name: order[name] for name in ORDER if name in order}}
 
 
 def list_records(log_dir=None):
@@ -387,26 +370,3 @@ def find(ref, log_dir=None):
             "Give more of the id.",
         )
     return RecordReader(folder / matches[0])
-
-
-def rows(reader):
-    """The rows of the CSV: one a channel and telemetry line; a fault has a row of its own, without a channel."""
-    for line in reader.lines:
-        if line["kind"] == "telemetry":
-            common = {"dev_us": line.get("dev_us"), "state": line.get("state"), "fault": line.get("fault")}
-            channels = line.get("channels")
-            for channel, values in channels.items() if isinstance(channels, dict) else ():
-                yield {**common, "channel": channel, **values}
-        elif line["kind"] == "fault":
-            yield {"dev_us": line.get("dev_us"), "state": "fault", "fault": line.get("fault")}
-
-
-def export_csv(reader, out):
-    """Write the rows as CSV (CSV_COLUMNS; nothing known = empty) to the text file `out`. Returns their count."""
-    writer = csv.DictWriter(out, CSV_COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    count = 0
-    for row in rows(reader):
-        writer.writerow({key: "" if value is None else value for key, value in row.items()})
-        count += 1
-    return count

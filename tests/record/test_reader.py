@@ -6,9 +6,9 @@ import json
 
 import pytest
 from record.make_record import START_US, begin, channels, session
-from rheobase import record
+from rheobase import csv_export, record
 from rheobase.errors import HostError, UsageError
-from rheobase.record import CSV_COLUMNS, RecordReader, RecordWriter
+from rheobase.record import RecordReader, RecordWriter
 
 
 def test_a_record_without_close_is_crashed_and_with_it_complete(tmp_path):
@@ -95,12 +95,16 @@ def test_what_is_no_record_is_a_sentence(tmp_path):
 def test_the_csv_has_the_contracts_columns_and_a_row_a_channel_and_sample(tmp_path):
     out = io.StringIO()
     reader = RecordReader(session(tmp_path, samples=4, fault="interlock_open"))
-    assert record.export_csv(reader, out) == 5
+    assert csv_export.write(reader, out) == 5
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
     assert out.getvalue().splitlines()[0] == "dev_us,state,channel,set_ua,meas_ua,ohms,pulses,charge_nc,fault"
     assert rows[0]["dev_us"] == str(START_US) and rows[1]["set_ua"] == "1000" and rows[1]["meas_ua"] == "900"
     assert rows[3] == dict(
-        zip(CSV_COLUMNS, [str(START_US + 300_000), "run", "1", "3000", "2900", "1000", "30", "60", ""], strict=True)
+        zip(
+            csv_export.COLUMNS,
+            [str(START_US + 300_000), "run", "1", "3000", "2900", "1000", "30", "60", ""],
+            strict=True,
+        )
     )
     assert (rows[4]["state"], rows[4]["fault"], rows[4]["channel"]) == ("fault", "interlock_open", "")
 
@@ -110,7 +114,7 @@ def test_a_channel_that_knows_nothing_is_an_empty_cell_not_none(tmp_path):
         values = {**channels(1)["1"], "meas_ua": None, "ohms": None}
         writer.write("telemetry", 1, state="run", fault=None, channels={"1": values})
     out = io.StringIO()
-    record.export_csv(RecordReader(writer.path), out)
+    csv_export.write(RecordReader(writer.path), out)
     assert out.getvalue().splitlines()[1] == "1,run,1,20000,,,10,20,"
 
 
@@ -123,7 +127,8 @@ def test_answers_are_the_whole_line_or_what_was_given_until_it_broke_off(tmp_pat
         writer.write("screening", phase="so_far", part="after", answers={"leads_off": True})
         reader = RecordReader(writer.path)
         told = {"pain": 6, "checks": {"sterile": True, "stop_shown": True}, "pairs": [1]}
-        assert (reader.answers("before"), reader.answers("after")) == ({"answers": told}, {"leads_off": True})
+        assert reader.answers("before")["answers"] == told and reader.answers("after")["leads_off"] is True
+        assert reader.answers("before")["phase"] == reader.answers("after")["phase"] == "so_far"
         writer.write("screening", phase="before", answers={"pain": 7}, yes=False)
         writer.write("screening", phase="after", leads_off=False)
     reader = RecordReader(writer.path)

@@ -300,8 +300,8 @@ def test_a_host_killed_after_the_output_leaves_the_boards_own_end(tmp_path, plai
     so_far = {"kind": "screening", "phase": "so_far", "part": "after", "answers": {"leads_off": True}}
     path.write_text("\n".join([*lines[:-2], json.dumps(so_far)]) + "\n")
     page = page_of(path)
-    assert "!! The record breaks off after the end of the output. The board told its end: The session time is over. Output" in page.text
-    assert "Output lasted 1 min." in page.text and "What the board did after" not in page.text
+    head = "!! The record breaks off after the end of the output. The board told its end: The session time is over."
+    assert f"{head} Output lasted 1 min." in page.text and "What the board did after" not in page.text
     assert "!! Needles were not counted out." in page.text and page.row("leads off") == ["yes"]
     assert "! The steps after the session were not finished." in page.text
     assert "After, as far as it was answered" in page.text

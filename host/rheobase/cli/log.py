@@ -121,7 +121,7 @@ def _at(line):
 @pass_app
 def export_command(app, ref, out, pictures):
     """Export a session's telemetry as CSV, or as pictures."""
-    from rheobase import record
+    from rheobase import csv_export, record
     from rheobase.errors import UsageError
 
     if out == "-" and app.json:
@@ -129,11 +129,11 @@ def export_command(app, ref, out, pictures):
     reader = record.find(ref, app.log_dir)
     data, lines = {"id": reader.id, "path": None, "rows": None}, []
     if out == "-":
-        record.export_csv(reader, click.get_text_stream("stdout"))
+        csv_export.write(reader, click.get_text_stream("stdout"))
     elif out or not pictures:
         data["path"] = out or f"{reader.id}.csv"
         with open(data["path"], "w", encoding="ascii", newline="") as table:
-            data["rows"] = record.export_csv(reader, table)
+            data["rows"] = csv_export.write(reader, table)
         lines.append(f"{data['path']}: {data['rows']} rows.")
     if pictures:
         from rheobase import plots

@@ -72,7 +72,7 @@ def table(reader):
         told.append(("needles in", count(went_in) + _unstimulated(reader)))
     return {
         "asked": bool(answers),
-        "cut_short": tuple(bool(line) and "kind" not in line for line in (before, after)),
+        "cut_short": tuple(line.get("phase") == "so_far" for line in (before, after)),
         "yes": bool(before.get("yes")),
         "reason": before.get("reason"),
         "acknowledged": [acknowledged(code) for code in listed(before.get("acknowledged"))],

@@ -24,7 +24,8 @@ NEEDLES_ONLY = ("k", "charge_density")  # the other electrodes have no such limi
 class Planned:
     """What a configuration plays from its start to its end, counted on the very plan that the board plays.
 
-    pulses; pulses_of_cycle: of its first cycle; charge_pc(ua): charge of one phase in sum at a target of `ua`, ramps included; at_amplitude_ms.
+    pulses; pulses_of_cycle: of its first cycle; at_amplitude_ms; charge_pc(ua): charge of one phase in sum at a target
+    of `ua`, ramps included.
     """
 
     def __init__(self, cfg):

@@ -22,14 +22,14 @@ GAPS_SHOWN = 8
 
 def tell(reader):
     """The page's dict of a RecordReader."""
-    track, dose = Track(reader), doses.of_record(reader)
+    track, dose, over = Track(reader), doses.of_record(reader), reader.state != "running"
     board, ended = sides.ratings(reader), doses.told_by_board(reader)
     configs = {n: sides.playable(cfg) for n, cfg in doses.configs(reader).items()}
     return {
         "id": reader.id,
         "modelled": reader.modelled,
         "verdict": _verdict(reader, track, dose),
-        "alerts": _alerts(reader, track, dose, configs, board) + screening.alerts(reader, reader.state != "running", track.started),
+        "alerts": _alerts(reader, track, dose, configs, board) + screening.alerts(reader, over, track.started),
         "head": _head(reader, track),
         "dose": [_dose_row(n, figures, "" if ended else " so far") for n, figures in dose.items()],
         "ended": ended,

@@ -18,11 +18,11 @@ COLUMNS = ("set_ua", "meas_ua", "ohms")
 
 
 class Track:
-    """zero_us: board time of the start, or of the first line that has one where nothing started. states: [(us, state)] at each change. gaps: [(from us, to us)].
+    """zero_us: board time of the start, or of the first line that has one where nothing started. since: that in words.
 
-    times: us of each sample, nothing before the start left out; columns: {"1": {"set_ua": [...], ...}}, NaN where
-    nothing is known. targets: {"1": [(us, ua)]}. backwards: samples left out because the board's clock went back.
-    ended: an end of the session is on record. since: what zero_us is, in words.
+    states: [(us, state)] at each change. gaps: [(from us, to us)]. times: us of each sample, nothing before the start
+    left out; columns: {"1": {"set_ua": [...], ...}}, NaN where nothing is known. targets: {"1": [(us, ua)]}.
+    backwards: samples left out because the board's clock went back. ended: an end of the session is on record.
     """
 
     def __init__(self, reader):
