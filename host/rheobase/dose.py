@@ -62,13 +62,18 @@ class Dose:
         self._last_us = None
         self._stretch = 0  # of output: a pause ends it, and a resume begins the duty cycle anew
         self._whole_ms = max((number(cfg.get("duration_ms")) or 0 for cfg in channels.values()), default=0)
-        self._left_ms = self._whole_ms  # when this stretch began
+        self._began_ms = self._left_ms = self._whole_ms  # time left: when this stretch began, and now
         self._live = False
 
     def target(self, n, ua):
         """Channel n has a new target of ua; what telemetry says from now on is held against it."""
         if str(n) in self._channels:
             self._channels[str(n)].target_ua = ua
+
+    def state(self, name):
+        """The board tells a new state: a pause may be too short for any sample of telemetry."""
+        if name == "paused":
+            self._live, self._began_ms = False, self._left_ms
 
     def contractions(self, n):
         """Contractions of channel n in which current flowed; None where the train has no on/off duty."""
@@ -92,9 +97,10 @@ class Dose:
         if live and not self._live:
             self._stretch += 1
         self._live = live
+        self._left_ms = left_ms or (self._left_ms if live else self._whole_ms)
         if live:
-            return max(0, self._left_ms - left_ms) if left_ms else None
-        self._left_ms = left_ms or self._whole_ms
+            return max(0, self._began_ms - left_ms) if left_ms else None
+        self._began_ms = self._left_ms
         return None
 
     def figures(self, result=None):
@@ -114,6 +120,8 @@ def of_record(reader):
     for line in reader.lines:
         if line["kind"] == "telemetry" and isinstance(line.get("channels"), dict):
             dose.take(line, line["channels"])
+        elif line["kind"] == "event" and line.get("event") == "state":
+            dose.state(line.get("detail"))
         elif line["kind"] == "event" and line.get("event") == "amplitude":
             dose.target(line.get("channel"), number(line.get("ua")) or 0)
     closed = reader.first("close").get("channels")

@@ -72,6 +72,8 @@ class Journal:
         self.writer.write("event", self.dev_us if dev_us is None else dev_us, event=kind, **fields)
         if kind == "amplitude":
             self.dose.target(fields["channel"], fields["ua"])
+        elif kind == "state":
+            self.dose.state(fields["detail"])
 
     def fault(self, name, sentence):
         self.writer.write("fault", self.dev_us, fault=name, sentence=sentence)

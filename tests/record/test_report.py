@@ -331,7 +331,8 @@ def test_a_session_that_never_started_says_that_nothing_came_out(tmp_path, plain
     assert "! Nothing came out. Why is not on record. The session was not started." in page.text
     why = {"code": "screening_stop", "message": "Not started: pacemaker."}
     assert "Not started: pacemaker. The session" in page_of(change(writer.path, "close", not_started=why)).text
-    assert "There is no telemetry to draw." in page.text and "! No telemetry is on record." in page.text
+    assert "There is no telemetry to draw." in page.text and "No telemetry is on record" not in page.text
+    assert "Aftercare" not in page.text  # nothing was done
 
 
 def test_times_of_a_session_that_never_started_are_from_the_beginning_of_its_record(tmp_path, plain):

@@ -13,7 +13,7 @@ _AFTER = {
     "aftercare_told": "aftercare told",
     "twitch": "local twitch seen",
 }
-_AFTER_APART = ("dwell_ms", "needles_out", "needles_in", "mismatch", "pain", *_AFTER)
+_AFTER_APART = ("aftercare", "dwell_ms", "needles_out", "needles_in", "mismatch", "pain", *_AFTER)
 _LINE = ("n", "host_utc", "dev_us", "kind", "host_ms", "phase")
 
 
@@ -51,8 +51,11 @@ def _applies(found):
     return [(_question(k), None if v is True else str(v)) for k, v in found.items() if v not in (False, None)]
 
 
-def aftercare(configs):
-    """What to tell after a session with the electrodes of these configurations, each text with its tag."""
+def aftercare(reader, configs, begun):
+    """What was told after the session, or is to be told; each text with its tag. Nothing where nothing was begun."""
+    told = [text for text in listed(lines(reader)[1].get("aftercare")) if isinstance(text, str)]
+    if told or not (begun or needles_in(reader) != 0):
+        return told
     return asked.aftercare({cfg["electrode"] for cfg in configs if cfg} or {"needle", "skin"})
 
 
@@ -136,13 +139,15 @@ def alerts(reader, ended, begun):
     """
     before, after = lines(reader)
     answers, found = _dict(before.get("answers")), []
-    for what, reason in _applies(answers.get("stops")):
+    stops = _applies(answers.get("stops"))
+    for what, reason in stops:
         if reason is not None:
             found.append(("stop", "A screening stop was overridden", f"{what}: {reason}"))
-        elif begun:
-            found.append(("stop", "A screening stop stood, and the session was started all the same", f"{what}."))
-        else:
-            found.append(("warn", "A screening stop stands: the session was refused", f"{what}."))
+    standing = "; ".join(what for what, reason in stops if reason is None)
+    if standing and begun:
+        found.append(("stop", "A screening stop stood, and the session was started all the same", f"{standing}."))
+    elif standing:
+        found.append(("warn", "A screening stop stands: the session was refused", f"{standing}."))
     went_in, needles_out = needles_in(reader), number(after.get("needles_out"))
     if needles_out is not None and (after.get("mismatch") or needles_out != went_in):
         text = f"{count(went_in)} in, {needles_out} out. Look for what is missing before the person leaves."

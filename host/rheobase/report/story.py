@@ -40,7 +40,7 @@ def tell(reader):
         "protocols": _protocols(reader),
         "rules": sides.rules(),
         "tags": TAGS,
-        "aftercare": screening.aftercare(configs.values()),
+        "aftercare": screening.aftercare(reader, configs.values(), track.started),
         "versions": _versions(reader),
         "wording": WORDING,
     }
@@ -119,7 +119,7 @@ def _alerts(reader, track, dose, configs, board):
     if track.backwards:
         text = f"{track.backwards} samples after it are left out: the board was reset."
         found.append(("stop", "The board's clock went back", text))
-    if not track.count:
+    if not track.count and (track.started or not closed):
         found.append(("warn", "No telemetry is on record", "Amplitude, impedance and time at amplitude are unknown."))
     for line in reader.of("event"):
         if line.get("event") == "clock_jump":
