@@ -140,6 +140,7 @@ def test_a_pulse_and_its_train_are_drawn_at_the_amplitude_of_the_caption(preset)
             draw(axis, cfg)
             drawn = [y for line in axis.lines for y in line.get_ydata() if y == y]
             assert (min(drawn), max(drawn)) == (-0.4, 0.4)
+        assert min(x for line in axis.lines[:2] for x in line.get_xdata() if x == x) == 0  # the first pulse
 
 
 def test_it_carries_the_wording_the_aftercare_the_sources_with_tags_and_every_hash(tmp_path, plain):
@@ -285,6 +286,7 @@ def test_a_guided_session_that_was_killed_tells_what_was_answered(tmp_path, plai
     page = page_of(writer.path)
     assert "!! The record breaks off: no output is on record. The host ended" in page.text
     assert "The session had not started. The last word came" in page.text and "after the start" not in page.text
+    assert "unknown so far" not in page.text and "No telemetry is on record" not in page.text
     assert page.row("history") == ["yes"] and page.row("stops") == ["4 asked, none applies"]
     assert page.row("cautions") == ["not recorded"] and "Pain (0 to 10): 6 before" in page.text
     assert "Before, as far as it was answered" in page.text and "No question was asked" not in page.text

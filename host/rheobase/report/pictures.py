@@ -97,12 +97,13 @@ def _span_us(cfg):
 def _train(axis, cfg):
     """The train's beginning at the amplitude of the caption: a very short session never gets beyond its ramps."""
     span_us, name = _span_us(cfg)
-    plan, ma, up, down = Plan(cfg), cfg["amplitude_ua"] / 1000, [], []
-    while plan.next() and plan.at_us <= span_us:
+    plan, ma, at_us, up, down = Plan(cfg), cfg["amplitude_ua"] / 1000, 0, [], []
+    while plan.next() and at_us < span_us:
         if plan.pulse:
-            t = plan.at_us / 1000
+            t = at_us / 1000
             up += [(t, 0), (t, ma), (nan, nan)]
             down += [(t, 0), (t, -ma), (nan, nan)]
+        at_us = plan.at_us
     scale, unit = (1000, "s") if span_us > 2_000_000 else (1, "ms")
     for points, colour in ((up, _A), (down, _B)):
         axis.plot([t / scale for t, _ in points], [v for _, v in points], color=colour, linewidth=0.8)

@@ -15,7 +15,7 @@ from rheocore.units import fmt_duration, fmt_resistance
 from rheobase import boards, figures, order
 from rheobase.dose import AT_AMPLITUDE_PERCENT, gave_current, number
 from rheobase.link import words as link_words
-from rheobase.report.words import charge, count, current, span
+from rheobase.report.words import UNKNOWN, charge, count, current, span
 
 NONE = "\u2013"
 NEEDLES_ONLY = ("k", "charge_density")  # the other electrodes have no such limit
@@ -169,7 +169,7 @@ def _measured(means):
 
 def _counts(dose, so_far, plan, asked_ua, restarted=""):
     """plan: a Planned, or None. asked_ua: what the order asked for; 0: the operator's, so no charge can be planned."""
-    pulses = count(dose["pulses"]) + so_far
+    pulses = known(count(dose["pulses"]), so_far)
     if plan and plan.pulses and number(dose["pulses"]) is not None:
         pulses += f" ({100 * dose['pulses'] / plan.pulses:.4g} %)"
     cut = {None: "; whether one was cut is unknown", 0: ", none cut"}.get(
@@ -182,11 +182,16 @@ def _counts(dose, so_far, plan, asked_ua, restarted=""):
         (
             "charge of one phase, in sum",
             charge(plan.charge_pc(asked_ua) // 1000) if asked_ua and plan else NONE,
-            charge(dose["charge_nc"]) + so_far,
+            known(charge(dose["charge_nc"]), so_far),
         ),
         ("time at amplitude", span(plan.at_amplitude_ms) if plan else NONE, span(dose["at_amplitude_ms"]) + so_far),
         ("mean impedance", NONE, "not measured" if dose["mean_ohms"] is None else fmt_resistance(dose["mean_ohms"])),
     ]
+
+
+def known(text, so_far):
+    """A count with what is to be said of it; of what is unknown there is no more to say."""
+    return text if text == UNKNOWN else text + so_far
 
 
 def restarted(track):

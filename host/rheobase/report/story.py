@@ -119,7 +119,7 @@ def _alerts(reader, track, dose, configs, board):
     if track.backwards:
         text = f"{track.backwards} samples after it are left out: the board was reset."
         found.append(("stop", "The board's clock went back", text))
-    if not track.count and (track.started or not closed):
+    if not track.count and track.started:
         found.append(("warn", "No telemetry is on record", "Amplitude, impedance and time at amplitude are unknown."))
     for line in reader.of("event"):
         if line.get("event") == "clock_jump":
@@ -218,9 +218,9 @@ def _pauses(track):
 def _dose_row(n, figures, so_far):
     return {
         "n": n,
-        "pulses": words.count(figures["pulses"]) + so_far + sides.without_current(figures),
+        "pulses": sides.known(words.count(figures["pulses"]), so_far) + sides.without_current(figures),
         "truncated": words.count(figures["truncated"]),
-        "charge": words.charge(figures["charge_nc"]) + so_far,
+        "charge": sides.known(words.charge(figures["charge_nc"]), so_far),
         "at_amplitude": words.span(figures["at_amplitude_ms"]) + so_far,
         "peak": words.current(figures["peak_ua"]),
         "ohms": "not measured" if figures["mean_ohms"] is None else fmt_resistance(figures["mean_ohms"]),
