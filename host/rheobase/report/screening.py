@@ -41,7 +41,7 @@ def _said(value):
 def _question(name):
     """The item as it was asked, or its id in words where this version does not ask it."""
     known = {item["id"]: item["ask"] for item in asked.tables()["item"]}
-    return known.get(name, label(name))
+    return known.get(str(name), label(name))
 
 
 def _applies(found):

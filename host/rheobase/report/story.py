@@ -50,7 +50,7 @@ def _verdict(reader, track, dose):
     """(level, head, text): how it ended, first of all."""
     closed = reader.first("close")
     state, reason = reader.state, closed.get("stop_reason")
-    fault = closed.get("fault") or (reason if reason in faults.FAULTS else None)
+    fault = closed.get("fault") or (reason if str(reason) in faults.FAULTS else None)
     ran = words.span(closed.get("duration_ms") if closed else track.live_ms)
     if state == "running":
         return "warn", "The session is still running", f"This page tells what was on record until now, {ran} of output."
