@@ -226,6 +226,17 @@ def test_needles_of_a_killed_host_are_known_from_their_events(tmp_path, plain, e
     assert "! The steps after the session are not on record." in text
 
 
+def test_the_latest_word_on_the_needles_counts(tmp_path, plain):
+    with begin(tmp_path) as writer:
+        change(writer.path, "screening", answers={"needles": {"in": 0}}, phase="so_far", part="before", yes=False)
+        writer.write("event", None, event="needles_begun")
+        unknown = writer.path.read_text()
+        writer.write("screening", phase="so_far", part="before", answers={"needles": {"in": 0}})  # none went in after all
+    assert "counted out" not in page_of(writer.path).text
+    writer.path.write_text(unknown)
+    assert "!! Needles were not counted out. Needles were being inserted, nobody knows" in page_of(writer.path).text
+
+
 def test_needles_that_nobody_could_count_in_agree_with_no_count_out(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
     change(path, "screening", answers={**SCREENED, "needles": {"in": None}})

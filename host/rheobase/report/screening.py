@@ -97,25 +97,24 @@ def table(reader):
 
 
 def needles_in(reader):
-    """How many needles went in: 0 if none, None if some did and nobody knows how many."""
-    before, after = lines(reader)
-    needles, counts = _dict(_dict(before.get("answers")).get("needles")), []
-    if "in" in needles:
-        counts.append(needles["in"])
-    if "needles_in" in after:
-        counts.append(after["needles_in"])
-    counts += [line.get("in") for line in _needle_events(reader)]
-    known = [found for found in counts if number(found)]
-    return known[-1] if known else None if any(number(found) is None for found in counts) else 0
-
-
-def _needle_events(reader):
-    return [line for line in reader.of("event") if line.get("event") in ("needles_begun", "needles_in")]
+    """How many needles went in, by the latest word: 0 if none, None if some did and nobody knows how many."""
+    went_in = 0
+    for line in reader.lines:
+        if line["kind"] == "screening":
+            answers = _dict(line.get("answers"))
+            for told, name in ((_dict(answers.get("needles")), "in"), (answers, "needles_in"), (line, "needles_in")):
+                if name in told:
+                    went_in = number(told[name])
+        elif line.get("event") == "needles_begun":
+            went_in = None
+        elif line.get("event") == "needles_in" and number(line.get("in")) is not None:
+            went_in = line["in"]
+    return went_in
 
 
 def _unstimulated(reader):
     answers = _dict(lines(reader)[0].get("answers"))
-    told = [_dict(answers.get("needles")), *_needle_events(reader)]
+    told = [_dict(answers.get("needles")), *(line for line in reader.of("event") if line.get("event") == "needles_in")]
     rest = next((line["unstimulated"] for line in told if number(line.get("unstimulated"))), 0)
     return f", of these {rest} dwell without current" if rest else ""
 
