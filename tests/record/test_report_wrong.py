@@ -231,7 +231,7 @@ def test_the_latest_word_on_the_needles_counts(tmp_path, plain):
         change(writer.path, "screening", answers={"needles": {"in": 0}}, phase="so_far", part="before", yes=False)
         writer.write("event", None, event="needles_begun")
         unknown = writer.path.read_text()
-        writer.write("screening", phase="so_far", part="before", answers={"needles": {"in": 0}})  # none went in after all
+        writer.write("screening", phase="so_far", part="before", answers={"needles": {"in": 0}})  # none went in
     assert "counted out" not in page_of(writer.path).text
     writer.path.write_text(unknown)
     assert "!! Needles were not counted out. Needles were being inserted, nobody knows" in page_of(writer.path).text
