@@ -30,13 +30,19 @@ def test_a_crash_is_said_and_nothing_is_made_up_for_what_came_after(tmp_path, pl
 def test_a_guided_session_that_was_killed_tells_what_was_answered(tmp_path, plain):
     with RecordWriter.create("A", 1000, tmp_path) as writer:
         writer.write("open", None, modelled=True)
-        for answers in ({"history": True}, {"stops": SCREENED["stops"]}, {"pain": 6}):
+        for answers in (
+            {"history": True},
+            {"electrodes": {"needle": "0.25x30mm", "dwell_ms": 1_200_000}},
+            {"stops": SCREENED["stops"]},
+            {"pain": 6},
+        ):
             writer.write("screening", phase="so_far", part="before", answers=answers)
     page = page_of(writer.path)
     assert "!! The record breaks off: no output is on record. The host ended" in page.text
     assert "The session had not started. The last word came" in page.text and "after the start" not in page.text
     assert "unknown so far" not in page.text and "No telemetry is on record" not in page.text
     assert page.row("history") == ["yes"] and page.row("stops") == ["4 asked, none applies"]
+    assert page.row("electrodes") == ["needle: 0.25x30mm; dwell: 20 min"]
     assert page.row("cautions") == ["not recorded"] and "Pain (0 to 10): 6 before" in page.text
     assert "Before, as far as it was answered" in page.text and "No question was asked" not in page.text
     with RecordWriter.create("A", 1000, tmp_path) as writer:

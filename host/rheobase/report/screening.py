@@ -34,8 +34,15 @@ def _said(value):
     if isinstance(value, (list, tuple)):
         return ", ".join(_said(v) for v in value) or "none"
     if isinstance(value, dict):
-        return "; ".join(f"{label(k)}: {_said(v)}" for k, v in value.items()) or "none"
+        return "; ".join(_named(k, v) for k, v in value.items()) or "none"
     return str(value)
+
+
+def _named(name, value):
+    """ "dwell: 20 min" of an answer dwell_ms, and so on."""
+    if name.endswith("_ms") and number(value) is not None:
+        return f"{label(name[:-3])}: {span(value)}"
+    return f"{label(name)}: {_said(value)}"
 
 
 def _question(name):
