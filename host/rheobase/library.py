@@ -100,8 +100,8 @@ def _suggested(text, known):
     said = {word.rstrip("s") for word in said} | said
     phrases = {**ALIASES, **PLACES, **{slug.replace("_", " "): slug for slug in known}}
     named = {slug for phrase, slug in phrases.items() if (said - VAGUE) & set(phrase.split())}
-    if named & known:
-        return " or ".join(sorted(named & known))
+    if named.intersection(known):  # a list or a set
+        return " or ".join(sorted(named.intersection(known)))
     plain = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
     return nearest(plain, sorted(known)) or nearest(plain, [w.replace(" ", "_") for w in ALIASES])
 
