@@ -32,6 +32,8 @@ def test_every_stop_key_and_every_escape_that_is_no_cursor_key_stops(data):
         (b"\x1b[15~\x1b[3~", []),  # F5, Delete
         (b"+-\t2p", ["up", "down", "right", "2", "p"]),
         (b"\x1b[A\x1b", ["up", "stop"]),
+        ("ò²€".encode(), ["ò", "²", "€"]),  # each is a key, and none of them one of ours
+        (b"\xe9q\xc3", ["\ufffd", "stop", "\ufffd"]),  # another encoding's bytes: a stop beside them is a stop
     ],
 )
 def test_cursor_keys_are_never_taken_for_esc(data, names):
@@ -183,6 +185,16 @@ def test_steps_are_0_2_ma_on_needles_and_1_ma_on_skin_and_end_at_the_ceiling():
     live.typed(["down"])
     live.typed(["down"])
     assert session.targets[1] == 0
+
+
+def test_a_key_that_means_nothing_does_nothing():
+    session, said = Told(), []
+    live = live_with(session, said, [])
+    for name in ("ò", "²", "³", "¹", "٣", "x", "9", "\ufffd", "é"):
+        live.typed([name])
+    assert said == [] and session.targets == {1: 0} and session.notes == [] and live.model.selected == 0
+    live.typed(["1"])
+    assert said == ["Channel 1 is chosen."]
 
 
 def test_nothing_is_raised_while_paused_and_a_refusal_is_said():

@@ -113,12 +113,13 @@ class Live(View):
 
     def _one(self, name):
         model = self.model
+        numbers = [str(row.n) for row in model.rows]
         if name == "down":
             self._down()
         elif name in ("left", "right"):
             self._select((model.selected + (1 if name == "right" else -1)) % len(model.rows))
-        elif name.isdigit() and int(name) in self.rows:
-            self._select([row.n for row in model.rows].index(int(name)))
+        elif name in numbers:
+            self._select(numbers.index(name))
         elif name in LEVELS:
             self._mark(LEVELS[name])
         elif name in ("p", "r"):
