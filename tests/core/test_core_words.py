@@ -19,6 +19,7 @@ CONTRACT = [
     "amplitude_error",
     "limit",
     "auto_disarm",
+    "host_error",
     "starved",
     "cutoff",
     "watchdog",

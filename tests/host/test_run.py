@@ -261,14 +261,19 @@ def test_a_full_disk_stops_the_session_first_and_keeps_what_was_recorded(spawn, 
 
 def test_a_bug_of_ours_stops_the_board_and_closes_the_record(rheo, run_words, board, tmp_path, monkeypatch):
     def broken(self, item, channels):
-        raise RuntimeError("a bug")
+        if item["state"] == "run":
+            raise RuntimeError("a bug")
 
     monkeypatch.setenv("RHEO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("rheobase.cli.progress.Progress.telemetry", broken)
     answer = rheo(*run_words, "--json")
     assert answer.code == 1 and answer.error["code"] == "bug"
     assert list((tmp_path / "cache").glob("crash-*.txt"))
-    assert board.session.state == "done" and records()[0].state == "complete"
+    [record] = records()
+    assert board.session.state == "done" and record.state == "complete"
+    close = record.first("close")
+    assert close["stop_reason"] == "host_error" and close["channels"]["1"]["pulses"] > 0
+    assert "An error of rheo itself ended the session" in answer.err and str(record.path) in answer.err
 
 
 # -- the control socket ----------------------------------------------------------------------------------------

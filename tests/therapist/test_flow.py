@@ -286,6 +286,49 @@ def test_a_pulled_cable_is_said_plainly_and_the_needles_are_still_counted(person
     assert record.of("screening")[1]["output_zero"] is False
 
 
+BUG = """
+from rheobase.therapist.live import Live
+Live._mark = lambda self, level: 1 / 0
+"""
+
+
+def test_a_bug_while_output_is_on_stops_first_and_then_the_steps_after_it_run(person, board):
+    one = started(person("needles", broken=BUG))
+    one.raise_once("0.2 mA")
+    one.type("s")
+    one.go("all leads off")
+    assert board.session.state == "done" and not board.output.playing
+    assert "An error of rheo itself ended the session." in one.text
+    assert one.finish() == 1
+    [record] = records()
+    assert str(record.path) in one.text.replace("\n", "") and "ZeroDivisionError" in one.text
+    assert record.state == "complete" and record.first("close")["stop_reason"] == "host_error"
+    assert record.of("screening")[-1]["needles_out"] == 2 and record.of("screening")[-1]["aftercare_told"] is True
+
+
+CLOSED = """
+import os
+def refusing(path, *rest, open=os.open, **more):
+    if path == {path}:
+        raise PermissionError(13, "Permission denied")
+    return open(path, *rest, **more)
+os.open = refusing
+"""
+
+
+def test_a_terminal_that_belongs_to_another_user_shows_the_live_screen(person, board):
+    one = started(person("needles", broken=CLOSED.format(path="os.ttyname(0)")))  # as after `su`
+    one.type("q")
+    assert one.finish() == 130
+
+
+def test_a_terminal_that_cannot_show_the_live_screen_is_found_before_any_needle(person, board):
+    one = person("needles", broken=CLOSED.format(path="'/dev/tty'"))
+    assert one.end() == 8
+    assert "The live screen cannot write to /dev/tty" in one.text and "TERM=dumb" in one.text
+    assert records() == [] and "configure" not in board.seen
+
+
 # -- after -----------------------------------------------------------------------------------------------------
 
 

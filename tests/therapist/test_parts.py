@@ -122,7 +122,7 @@ def test_the_output_is_said_in_words():
 def test_a_terminal_that_takes_nothing_never_blocks_the_painter_and_is_found_out(monkeypatch):
     monkeypatch.setattr("rheobase.therapist.live.HUNG_S", -1.0)
     master, slave = os.openpty()
-    painter = screen.Painter(slave)
+    painter = screen.Painter(screen.open_terminal(os.ttyname(slave)))
     live = Live(Told(), model(1), {1: (300, "x")}, warn, painter, print, painter.bell)
     for n in range(2000):
         painter.draw([f"{n} " + "x" * 70] * 24)

@@ -5,7 +5,7 @@ Never raises for a person's answer; a terminal that goes in the middle leaves wh
 
 from rheocore import faults
 
-from rheobase.errors import EXIT_FAULT, DeviceLost
+from rheobase.errors import EXIT_BUG, EXIT_FAULT, DeviceLost
 from rheobase.therapist import screening
 from rheobase.therapist.console import Left, Lost
 
@@ -43,7 +43,7 @@ def _why(visit):
     error, reason = session.error, session.stop_reason
     if isinstance(error, DeviceLost):
         console.alarm(error.message, error.hint or "")
-    elif error is not None and (error.exit_code == EXIT_FAULT or reason in faults.FAULTS):
+    elif error is not None and (error.exit_code in (EXIT_FAULT, EXIT_BUG) or reason in faults.FAULTS):
         console.alarm(f"Stopped. {error.message}", error.hint or "")
     elif not session.started:
         console.say("", error.message if error else "Not started.")

@@ -12,6 +12,7 @@ from rheocore.units import fmt_resistance
 
 from rheobase.cli.progress import clock
 from rheobase.cli.progress import milliamps as figure
+from rheobase.errors import RheoError
 
 WIDTH, HEIGHT = 80, 24
 RULE = "-" * (WIDTH - 1)
@@ -122,11 +123,27 @@ def _row(row, selected):
     )
 
 
+def open_terminal(path="/dev/tty"):
+    """A descriptor of this process's own terminal that never waits. Raises RheoError.
+
+    Opened anew, as not to wait is a property of what was opened, which a dup of stdin would share with the shell; by
+    this name, as the terminal's own belongs to whoever logged in, and after `su` we may be somebody else.
+    """
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        hint = "Use a terminal of your own, or TERM=dumb for plain lines."
+        raise RheoError("no_terminal", f"The live screen cannot write to {path}: {error.strerror}.", hint) from None
+
+
 class Painter:
-    """Draws lines on the terminal `fd`, only what changed. hung_s: how long the terminal has taken nothing."""
+    """Draws lines on a terminal, only what changed. fd: of open_terminal(); closed by close().
+
+    hung_s: how long the terminal has taken nothing.
+    """
 
     def __init__(self, fd):
-        self.fd = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        self.fd = fd
         self._shown = []
         self._rest = b""
         self._size = None

@@ -9,7 +9,7 @@ import time
 from functools import partial
 
 from rheobase import figures
-from rheobase.cli.progress import clock, single_keys
+from rheobase.cli.progress import clock, own_terminal, single_keys
 from rheobase.errors import EXIT_INTERRUPT, RheoError
 from rheobase.guide import Guide, View
 from rheobase.keys import Keys
@@ -43,6 +43,7 @@ class Visit(Guide):
         self.caps = {}
         self.dense_above_ua = None
         self._needles_in_s = None
+        self._screen_fd = None
         self._live = None
 
     @property
@@ -55,6 +56,7 @@ class Visit(Guide):
     def plan(self, session):
         self.session = session
         self.console = Console(session, self.fd)
+        self._try_terminal()
         with self._may_leave():
             choose.welcome(self)
             choose.person(self)
@@ -76,8 +78,8 @@ class Visit(Guide):
     def live(self, session):
         with single_keys() as fd:
             if fd is None:
-                raise RheoError("no_terminal", "The terminal is not ours alone: no key would stop the output.", None)
-            painter = None if self.console.plain else screen.Painter(fd)
+                raise _not_ours()
+            painter = None if self._screen_fd is None else screen.Painter(self._screen_fd)
             try:
                 bell = painter.bell if painter else self.console.sound
                 warn = partial(electrodes.warnings, self)
@@ -101,6 +103,13 @@ class Visit(Guide):
             session.note("note", text="The terminal hung: nobody was asked what comes after a session.")
             return after.unknown(self)
         return after.ask(self)
+
+    def _try_terminal(self):
+        """What the live screen and its keys need, opened before there is any needle that would have to come out."""
+        if own_terminal() is None:
+            raise _not_ours()
+        if not self.console.plain:
+            self._screen_fd = screen.open_terminal()
 
     # -- what the steps share ------------------------------------------------------------------------------------
 
@@ -155,6 +164,10 @@ class Visit(Guide):
         except Lost:
             message = "The terminal was closed before the start: nothing came out."
             raise RheoError("terminal_lost", message, None, EXIT_INTERRUPT) from None
+
+
+def _not_ours():
+    return RheoError("no_terminal", "The terminal is not ours alone: no key would stop the output.", None)
 
 
 class _WatchedKeys(Keys):
