@@ -17,18 +17,19 @@ from pathlib import Path
 
 from rheocore.messages import CHANNEL, TELEMETRY
 
-from rheobase import paths
+from rheobase import answers, paths
 from rheobase.errors import HostError, UsageError
 
 FILE = "record.jsonl"
 KINDS = {  # kind: what its lines usually carry beside n, host_utc, dev_us
     "open": "schema session_id serial board firmware host protocol hash channels load assumed modelled code",
-    "screening": "answers acknowledged yes reason",
-    "event": "event detail",
+    "screening": "phase answers acknowledged yes reason; phase so_far: part answers (rheobase.answers)",
+    "event": "event detail; event order: what open could not know yet (protocol channels load ...)",
     "telemetry": "seq state t_left_ms interlock fault channels",
     "fault": "fault sentence",
     "close": "stop_reason fault duration_ms channels",
 }
+ORDER = ("protocol", "hash", "channels", "protocols", "load", "assumed")  # fields of open that an order event replaces
 CSV_COLUMNS = ("dev_us", "state", "channel", "set_ua", "meas_ua", "ohms", "pulses", "charge_nc", "fault")
 CLOCK_JUMP_S = 1.0  # host_utc and host_ms may drift apart by so much before a clock_jump is put on record
 LINE_BYTES = 600  # generous size of a telemetry line with three channels
@@ -269,8 +270,12 @@ class RecordReader:
 
     @property
     def opened(self):
-        """The open line, or {} if the host died before it."""
-        return self.first("open")
+        """The open line, with what its session's order, made later, says better; {} if the host died before it."""
+        return opening(self.lines)
+
+    def answers(self, part):
+        """The screening line of a part, "before" or "after"; of a host that died, what was answered until then."""
+        return answers.of(self.lines, part)
 
     @property
     def modelled(self):
@@ -315,6 +320,13 @@ class RecordReader:
     def _last_channels(self):
         telemetry = self.of("telemetry")
         return telemetry[-1].get("channels") or {} if telemetry else {}
+
+
+def opening(lines):
+    """The open line among a record's lines, with the order that an event tells later; {} without."""
+    opened = next((line for line in lines if line.get("kind") == "open"), {})
+    order = next((line for line in lines if line.get("event") == "order"), {})
+    return {**opened, **{name: order[name] for name in ORDER if name in order}}
 
 
 def list_records(log_dir=None):

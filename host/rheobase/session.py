@@ -95,7 +95,7 @@ class Session:
         self.guide.plan(self)
         if self.journal is None:
             self.begin_record(self.order.duration_ms)
-        self.journal.open(self.order)
+        self.journal.order(self.order)
         self.guide.before(self)
         self._write_head()
         with self.guide.live(self) as keys:
@@ -188,6 +188,13 @@ class Session:
         """An event of the host's into the record. After output a full disk ends nothing: the steps go on."""
         try:
             self.journal.event(event, **fields)
+        except HostError as error:
+            self._keep(error)
+
+    def so_far(self, part, answers):
+        """Answers of a part, "before" or "after", into the record while they are given, as note() does."""
+        try:
+            self.journal.so_far(part, answers)
         except HostError as error:
             self._keep(error)
 

@@ -58,8 +58,8 @@ def test_a_screening_stop_starts_nothing_sends_nothing_and_is_recorded(person, b
     assert "Pacemaker" in one.text and "fear of needles" in one.text
     assert not {"configure", "arm", "start", "stop", "amplitude"} & set(board.seen)
     [record] = records()
-    assert [line["kind"] for line in record.lines] == ["open", "screening", "close"]
-    stops = record.first("screening")["answers"]["stops"]
+    assert [line["kind"] for line in record.lines if line.get("phase") != "so_far"] == ["open", "screening", "close"]
+    stops = record.answers("before")["answers"]["stops"]
     assert [name for name, value in stops.items() if value] == ["implant", "needle_phobia"]
     close = record.first("close")
     assert close["stop_reason"] is None and close["not_started"]["code"] == "screening" and close["channels"] == {}
@@ -95,7 +95,7 @@ def test_a_clinician_overrides_pregnancy_with_a_reason_that_is_recorded(person, 
     one.go("all leads off")
     assert one.finish() == 5 and "start" not in board.seen
     [record] = records()
-    assert record.first("screening")["answers"]["stops"]["pregnancy"] == "leg only, agreed"
+    assert record.answers("before")["answers"]["stops"]["pregnancy"] == "leg only, agreed"
     [override] = events(record, "override")
     assert (override["what"], override["reason"]) == ("pregnancy", "leg only, agreed")
     assert record.first("close")["not_started"]["code"] == "declined"
@@ -109,7 +109,7 @@ def test_a_preset_for_more_pairs_runs_after_fewer_are_confirmed_and_recorded(per
     assert one.finish(**{"needles are out": "8"}) == 5
     [record] = records()
     assert [e["what"] for e in events(record, "override")] == ["fewer_pairs"]
-    answers = record.first("screening")["answers"]
+    answers = record.answers("before")["answers"]
     assert answers["needles"] == {"in": 8, "unstimulated": 2} and len(answers["pairs"]) == 3
 
 
@@ -120,7 +120,7 @@ def test_ctrl_c_with_needles_in_still_counts_them_out(person, board):
     one.go("all leads off")
     assert one.finish() == 130 and "arm" not in board.seen
     [record] = records()
-    assert record.of("screening")[1]["needles_out"] == 2
+    assert record.answers("after")["needles_out"] == 2
     assert record.first("close")["not_started"]["code"] == "left"
 
 
@@ -131,7 +131,7 @@ def test_a_terminal_that_closes_during_screening_leaves_a_closed_record_that_say
     assert one.end() == 130 and "arm" not in board.seen
     [record] = records()
     assert record.state == "complete" and record.first("close")["not_started"]["code"] == "terminal_lost"
-    after = record.of("screening")[1]
+    after = record.answers("after")
     assert after["needles_in"] == 2 and after["needles_out"] is None and after["mismatch"] is None
 
 
@@ -174,7 +174,7 @@ def test_more_than_2_ma_per_cm2_is_acknowledged_before_anything_is_raised_or_sta
     acknowledged = [e["code"] for e in events(record, "acknowledged")]
     cfg = record.opened["channels"]["1"]["config"]
     if answer == "yes":
-        assert acknowledged == record.first("screening")["acknowledged"] == ["limit_current_density"]
+        assert acknowledged == record.answers("before")["acknowledged"] == ["limit_current_density"]
         assert cfg["dense_ok"] == 1
     else:
         assert acknowledged == [] and not cfg.get("dense_ok")
@@ -240,7 +240,7 @@ def test_skin_electrodes_take_steps_of_1_ma_and_no_needle_is_asked_for(person, b
     assert one.finish() == 130
     assert not [asked for asked in one.asked if "needles are" in asked or "sharps" in asked]
     assert steps(records()[0]) == [(1, 1000)]
-    assert "needle_phobia" not in records()[0].first("screening")["answers"]["stops"]
+    assert "needle_phobia" not in records()[0].answers("before")["answers"]["stops"]
 
 
 def test_esc_stops_although_the_board_does_not_answer_a_raise(person, board):
@@ -282,8 +282,8 @@ def test_a_pulled_cable_is_said_plainly_and_the_needles_are_still_counted(person
     assert "The board was lost in the middle of the session" in " ".join(one.text.split())
     assert one.finish(Is_it_off="yes") == 3
     [record] = records()
-    assert record.first("close")["stop_reason"] == "host_lost" and record.of("screening")[1]["mismatch"] is False
-    assert record.of("screening")[1]["output_zero"] is False
+    assert record.first("close")["stop_reason"] == "host_lost" and record.answers("after")["mismatch"] is False
+    assert record.answers("after")["output_zero"] is False
 
 
 BUG = """
@@ -303,7 +303,7 @@ def test_a_bug_while_output_is_on_stops_first_and_then_the_steps_after_it_run(pe
     [record] = records()
     assert str(record.path) in one.text.replace("\n", "") and "ZeroDivisionError" in one.text
     assert record.state == "complete" and record.first("close")["stop_reason"] == "host_error"
-    assert record.of("screening")[-1]["needles_out"] == 2 and record.of("screening")[-1]["aftercare_told"] is True
+    assert record.answers("after")["needles_out"] == 2 and record.answers("after")["aftercare_told"] is True
 
 
 CLOSED = """
@@ -339,7 +339,7 @@ def test_a_needle_that_is_missing_is_loud_and_recorded(person, board):
     assert "NEEDLES DO NOT MATCH: 3 in, 2 out." in one.text and one.bells >= 6
     assert one.finish(**{"What was done": "found under the towel"}) == 130
     [record] = records()
-    after = record.of("screening")[1]
+    after = record.answers("after")
     assert (after["needles_in"], after["needles_out"], after["mismatch"]) == (3, 2, True)
     assert [e["text"] for e in events(record, "note")][-1] == "Mismatch: found under the towel"
 
@@ -355,7 +355,7 @@ def test_needles_that_stay_are_waited_for_or_ended_early_with_a_reason(person, b
     assert one.finish(Reason="the person felt faint", adverse="felt faint, lay down") == 130
     [record] = records()
     assert events(record, "override")[0]["what"] == "dwell" and "faint" in events(record, "override")[0]["reason"]
-    assert record.of("screening")[1]["adverse"] == "felt faint, lay down"
+    assert record.answers("after")["adverse"] == "felt faint, lay down"
 
 
 def test_a_terminal_that_closes_in_the_steps_after_closes_the_record_honestly(person, board):
@@ -365,7 +365,7 @@ def test_a_terminal_that_closes_in_the_steps_after_closes_the_record_honestly(pe
     one.hang_up()
     assert one.end() == 130
     [record] = records()
-    after = record.of("screening")[1]
+    after = record.answers("after")
     assert record.state == "complete" and after["leads_off"] is True
     assert after["needles_out"] is None and after["mismatch"] is None and after["pain"] is None
 
@@ -379,7 +379,7 @@ def test_ctrl_c_in_the_steps_after_warns_first(person, board):
     one.question()
     one.type("\x03")
     assert one.end() == 130
-    assert records()[0].of("screening")[1]["needles_out"] is None
+    assert records()[0].answers("after")["needles_out"] is None
 
 
 def test_the_next_session_of_a_code_is_reminded_and_starts_at_zero(person, board):

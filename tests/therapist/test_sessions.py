@@ -61,7 +61,7 @@ def test_a_needle_session_from_the_first_question_to_the_last_is_a_whole_record(
     assert (
         record.opened["load"] == {"needle": {"diameter_um": 250, "length_um": 30000}} and not record.opened["assumed"]
     )
-    before, after = record.of("screening")
+    before, after = record.answers("before"), record.answers("after")
     answers = before["answers"]
     assert before["phase"] == "before" and not before["yes"]
     assert answers["condition"] == "sciatica" and answers["consent"] and answers["risks_told"] and answers["pain"] == 6
@@ -106,7 +106,7 @@ def test_every_way_to_stop_leaves_the_output_off_and_the_record_whole(sit_down, 
     assert record.state == "complete"
     close = record.first("close")
     assert close["stop_reason"] == ("operator_key" if key in ("esc", "space", "q") else "operator_interrupt")
-    after = record.of("screening")[1]
+    after = record.answers("after")
     assert after["output_zero"] is True and after["needles_in"] == 2
     if key in STOPS:
         assert after["mismatch"] is False
@@ -153,6 +153,6 @@ def test_a_fault_is_shown_in_plain_words_with_what_to_do_and_the_steps_after_it_
         switch.set_interlock(emulated.pty, closed=True)
     [record] = records()
     assert record.first("close")["stop_reason"] == "interlock_open"
-    assert record.of("screening")[1]["mismatch"] is False
+    assert record.answers("after")["mismatch"] is False
     with open_board(emulated.pty) as board:
         assert board.call("clear_fault")["state"] == "idle"

@@ -15,7 +15,7 @@ FIELDS = ("output_zero", "leads_off", "dwell_ms", "needles_out", "needles_in", "
 
 def ask(visit):
     """Fields of the second screening line; None is "not known"."""
-    found = unknown(visit)
+    found = visit.found = unknown(visit)
     visit.console.patient = True
     try:
         _why(visit)

@@ -13,10 +13,6 @@ COUNT_MAX = 12  # one needle (elbow) up to 12 (neck, low back)
 def ask(visit):
     """Fills the rest of visit.answers. Raises Refused, DeviceFault."""
     session = visit.session
-    for override in visit.overrides:
-        session.note("override", **override)
-    for code in visit.acknowledged:
-        session.note("acknowledged", code=code, value=visit.dense_above_ua)
     session.configure()  # the board's own judgement comes before any needle
     checks = visit.answers["checks"] = {}
     visit.answers["needles"] = {"in": 0, "unstimulated": 0}
@@ -61,14 +57,11 @@ def _pairs(visit):
     console.say("Not connected yet: only written down.")
     pairs = visit.answers["pairs"] = []
     for part in visit.session.order.parts:
-        pairs.append(
-            {
-                "channel": part.n,
-                "site": console.text(f"Channel {part.n}: muscle or site", most=40),
-                "lead_a": console.text(f"Channel {part.n}: lead A goes to", most=40),
-                "lead_b": console.text(f"Channel {part.n}: lead B goes to", most=40),
-            }
-        )
+        pair = {"channel": part.n}
+        pairs.append(pair)
+        pair["site"] = console.text(f"Channel {part.n}: muscle or site", most=40)
+        pair["lead_a"] = console.text(f"Channel {part.n}: lead A goes to", most=40)
+        pair["lead_b"] = console.text(f"Channel {part.n}: lead B goes to", most=40)
 
 
 def _output_zero(visit, checks):

@@ -30,13 +30,15 @@ class Left(Exception):
 class Console:
     """session: session.Session, served while waiting. fd: of the terminal. stream: where to write (stderr).
 
+    keep: called before every question: whatever was answered is to be kept before anything else is asked.
     prefix: a function whose text stands before every question (the dwell timer), kept up to date while one waits.
     patient: the first Ctrl-C at a question is answered with a word of warning.
     """
 
-    def __init__(self, session, fd, stream=None):
+    def __init__(self, session, fd, keep, stream=None):
         self.session = session
         self.fd = fd
+        self.keep = keep
         self.stream = stream or sys.stderr
         self.plain = os.environ.get("TERM", "dumb") == "dumb"
         self.prefix = lambda: ""
@@ -125,6 +127,7 @@ class Console:
 
     def hold(self, text, over, enter="end"):
         """Show text() until over() is true: True. False as soon as Enter is pressed (enter="end")."""
+        self.keep()
         shown_s = -1e9
         shown = None
         while not over():
@@ -145,6 +148,7 @@ class Console:
 
     def _line(self, prompt):
         """What was typed until Enter."""
+        self.keep()
         warned = not self.patient
         while True:
             prefix = self.prefix()

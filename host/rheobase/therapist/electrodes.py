@@ -13,21 +13,23 @@ DENSITY = "limit_current_density"
 
 
 def ask(visit):
-    """Makes visit.session.order, at zero; fills visit.caps and visit.dwell_ms."""
+    """Makes visit.session.order, at zero; fills visit.caps, visit.dwell_ms and what was answered."""
     console, request = visit.console, visit.request
+    told = visit.answers["electrodes"] = {}
     console.title("Electrodes and channels")
     if not request.parts:
         request.parts = {n: request.ref for n in _channels(visit)}
     else:
         _confirm_fewer(visit, len(request.parts))
+    told["channels"] = list(request.parts)
     needle, pad = request.needle, request.pad
     if "needle" in visit.electrodes and needle is None:
-        needle = _size(visit, "needle", "needle", "diameter x inserted length")
+        needle = told["needle"] = _size(visit, "needle", "needle", "diameter x inserted length")
     if "skin" in visit.electrodes and pad is None:
-        pad = _size(visit, "skin", "pad", "area of one pad")
+        pad = told["pad"] = _size(visit, "skin", "pad", "area of one pad")
     _make(visit, needle, pad)
     if "needle" in visit.electrodes:
-        visit.dwell_ms = _dwell(visit)
+        visit.dwell_ms = told["dwell_ms"] = _dwell(visit)
 
 
 def _channels(visit):
@@ -127,7 +129,7 @@ def _dense(visit, wanted, asked, board):
         console.say("  Then that is the highest.")
         return False
     visit.acknowledged.append(DENSITY)
-    visit.dense_above_ua = min(ua for _, ua in bound)
+    visit.session.note("acknowledged", code=DENSITY, value=min(ua for _, ua in bound))
     return True
 
 

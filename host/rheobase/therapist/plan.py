@@ -8,7 +8,7 @@ import re
 
 from rheocore import faults
 
-from rheobase import record
+from rheobase import answers, record
 from rheobase.errors import UsageError
 
 CODE_MAX = 12
@@ -68,11 +68,11 @@ def _told(name, opened, lines):
     closed = next((line for line in lines if line.get("kind") == "close"), {})
     if not any(line.get("event") == "state" and line.get("detail") == "ramp_up" for line in lines):
         return None
-    before = next((x for x in lines if x.get("kind") == "screening" and x.get("phase") != "after"), {})
-    after = next((x for x in lines if x.get("kind") == "screening" and x.get("phase") == "after"), {})
-    answers = before.get("answers") or {}
+    opened = record.opening([opened, *lines])
+    before, after = answers.of(lines, "before"), answers.of(lines, "after")
+    told = before.get("answers") or {}
     channels = {str(n): {"site": None, "ua": 0, "felt": None} for n in opened.get("channels") or {}}
-    for pair in answers.get("pairs") or ():
+    for pair in told.get("pairs") or ():
         channels.setdefault(str(pair["channel"]), {"ua": 0, "felt": None})["site"] = pair.get("site")
     for line in lines:
         channel = channels.get(str(line.get("channel")))
@@ -87,9 +87,9 @@ def _told(name, opened, lines):
         "started_utc": opened.get("host_utc"),
         "protocol": opened.get("protocol"),
         "plan": opened.get("plan"),
-        "condition": answers.get("condition"),
+        "condition": told.get("condition"),
         "channels": channels,
-        "pain": (answers.get("pain"), after.get("pain")),
+        "pain": (told.get("pain"), after.get("pain")),
         "response": after.get("response"),
         "adverse": after.get("adverse"),
         "stop_reason": closed.get("stop_reason"),

@@ -20,7 +20,8 @@ from rheobase.therapist.console import Console, Left, Lost
 class Visit(Guide):
     """request: request.Request. log_dir: of the records. fd: the terminal's file descriptor.
 
-    answers: of the screening line. person, plan: free code and session plan. protocols: {id: protocol} chosen.
+    answers: of the screening line before; found: of the one after. overrides: of the time before there is a record.
+    person, plan: free code and session plan. protocols: {id: protocol} chosen.
     needles: {in, unstimulated} once counted, else None. dwell_ms: how long they are to stay, or None.
     caps: {channel: (highest uA, whose limit)}.
     """
@@ -33,6 +34,7 @@ class Visit(Guide):
         self.session = None
         self.console = None
         self.answers = {}
+        self.found = {}
         self.overrides = []
         self.acknowledged = list(request.acknowledged)
         self.person = None
@@ -41,7 +43,6 @@ class Visit(Guide):
         self.needles = None
         self.dwell_ms = None
         self.caps = {}
-        self.dense_above_ua = None
         self._needles_in_s = None
         self._screen_fd = None
         self._live = None
@@ -55,7 +56,7 @@ class Visit(Guide):
 
     def plan(self, session):
         self.session = session
-        self.console = Console(session, self.fd)
+        self.console = Console(session, self.fd, self.keep)
         self._try_terminal()
         with self._may_leave():
             choose.welcome(self)
@@ -64,6 +65,11 @@ class Visit(Guide):
             session.begin_record(round(max(p["session"]["duration_s"] for p in self.protocols.values()) * 1000))
             session.journal.person, session.journal.plan = self.person, self.plan_of_sessions
             session.journal.protocols = list(self.protocols.values())
+            session.journal.open(None)  # from here on every answer is kept as it is given
+            for override in self.overrides:
+                session.note("override", **override)
+            for code in self.acknowledged:
+                session.note("acknowledged", code=code, value=None)
             assess.ask(self)
             electrodes.ask(self)
 
@@ -113,11 +119,22 @@ class Visit(Guide):
 
     # -- what the steps share ------------------------------------------------------------------------------------
 
+    def keep(self):
+        """What was answered goes into the record before anything else is asked: a host that dies loses none of it."""
+        if self._on_record:
+            self.session.so_far("before", self.answers)
+            self.session.so_far("after", self.found)
+
     def override(self, what, reason):
         """Something that the operator decided against the rule; into the record, as soon as it is open."""
-        self.overrides.append({"what": what, "reason": reason})
-        if self.session.journal is not None and self.session.journal.opened:
+        if self._on_record:
             self.session.note("override", what=what, reason=reason)
+        else:
+            self.overrides.append({"what": what, "reason": reason})
+
+    @property
+    def _on_record(self):
+        return self.session.journal is not None and self.session.journal.opened
 
     def needles_are_in(self, count, unstimulated):
         """The dwell timer starts."""
