@@ -3,6 +3,7 @@
 The board's interlock is in the test's hand, as on a real board. About 25 s of wall.
 """
 
+import signal
 import time
 
 import pytest
@@ -122,6 +123,37 @@ def test_ctrl_c_with_needles_in_still_counts_them_out(person, board):
     [record] = records()
     assert record.answers("after")["needles_out"] == 2
     assert record.first("close")["not_started"]["code"] == "left"
+
+
+def leave(one, how):
+    if how == "ctrl-c":
+        one.type("\x03")
+    elif how == "cable":
+        one.board.unplug()
+    else:
+        one.process.send_signal(how)
+
+
+@pytest.mark.parametrize("how, code", [("ctrl-c", 130), ("cable", 3), (signal.SIGTERM, 130), (signal.SIGHUP, 130)])
+def test_leaving_while_needles_are_put_in_is_loud_and_on_record(person, board, how, code):
+    one = person("needles")
+    one.go("needles are in")
+    [record] = records()
+    assert events(record, "needles_begun") and record.answers("before")["answers"]["needles"]["in"] is None
+    leave(one, how)
+    if how in ("ctrl-c", "cable"):
+        one.go("told to the person", **{"How many needles went in": "3", "needles are out": "3", "Is it off": "yes"})
+        one.type("yes\r")
+    assert one.end() == code and "arm" not in board.seen
+    [record] = records()
+    assert record.state == "complete" and record.answers("before")["answers"]["needles"]["in"] is None
+    after = record.answers("after")
+    if how in ("ctrl-c", "cable"):
+        assert one.bells >= 3
+        assert (after["needles_in"], after["needles_out"], after["mismatch"]) == (3, 3, False)
+    else:
+        assert (after["needles_in"], after["needles_out"], after["mismatch"]) == (None, None, None)
+        assert "The needles were NOT counted out" in one.text and one.bells >= 3
 
 
 def test_a_terminal_that_closes_during_screening_leaves_a_closed_record_that_says_so(person, board):

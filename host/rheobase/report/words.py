@@ -141,6 +141,8 @@ def _acknowledged(line):
 
 
 _HOST = {  # event of the host: its sentence
+    "order": lambda line: f"To be played: {line.get('protocol') or UNKNOWN}.",
+    "needles_begun": lambda line: "Needles are being put in; how many is not known yet.",
     "needles_in": _needles_in,
     "amplitude": _amplitude,
     "titration": _titration,

@@ -7,6 +7,7 @@ from rheocore import faults
 
 from rheobase.errors import EXIT_BUG, EXIT_FAULT, DeviceLost
 from rheobase.therapist import screening
+from rheobase.therapist.before import COUNT_MAX
 from rheobase.therapist.console import Left, Lost
 
 FIELDS = ("output_zero", "leads_off", "dwell_ms", "needles_out", "needles_in", "mismatch", "sharps", "skin",
@@ -72,7 +73,9 @@ def _leads(visit, found):
 
 def _needles(visit, found):
     console = visit.console
-    if visit.dwell_ms:
+    if visit.needles["in"] is None:
+        _count_in(visit, found)
+    elif visit.dwell_ms:
         _dwell(visit)
     console.title("Needles out")
     console.say("Take the needles out, and count them.")
@@ -89,6 +92,15 @@ def _needles(visit, found):
     if found["mismatch"]:
         visit.session.note("note", text="Mismatch: " + console.text("What was done about it"))
     found["sharps"] = console.yes(screening.ask("sharps"))
+
+
+def _count_in(visit, found):
+    """Nobody got as far as to count them in."""
+    visit.console.alarm("Needles may be in the person: nobody has counted them in.")
+    count = visit.console.number(f"How many needles went in? (0 to {COUNT_MAX})", 0, COUNT_MAX)
+    found["needles_in"] = count
+    visit.needles = {"in": count, "unstimulated": None}
+    visit.session.note("note", text=f"Needles counted in only after the session had been given up: {count}.")
 
 
 def _dwell(visit):

@@ -34,6 +34,7 @@ def _needles(visit, checks):
     console = visit.console
     console.title("Needles in")
     must(visit, "sterile", checks)
+    visit.needles_begin()
     console.say("Insert the needles now. The leads stay off.")
     pairs = len(visit.session.order.parts)
     while True:

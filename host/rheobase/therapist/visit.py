@@ -22,7 +22,8 @@ class Visit(Guide):
 
     answers: of the screening line before; found: of the one after. overrides: of the time before there is a record.
     person, plan: free code and session plan. protocols: {id: protocol} chosen.
-    needles: {in, unstimulated} once counted, else None. dwell_ms: how long they are to stay, or None.
+    needles: {in, unstimulated}, None before there can be any; in: None until they are counted.
+    dwell_ms: how long they are to stay, or None.
     caps: {channel: (highest uA, whose limit)}.
     """
 
@@ -135,6 +136,11 @@ class Visit(Guide):
     @property
     def _on_record(self):
         return self.session.journal is not None and self.session.journal.opened
+
+    def needles_begin(self):
+        """From here on needles may be in the person, and nobody knows how many."""
+        self.needles = self.answers["needles"] = {"in": None, "unstimulated": None}
+        self.session.note("needles_begun")
 
     def needles_are_in(self, count, unstimulated):
         """The dwell timer starts."""
