@@ -87,6 +87,10 @@ class Person(Terminal):
         self.type("\x1b[A")
         self.shows(f"set to {shown}")
 
+    def reaches(self, shown):
+        """Wait until the set-point has reached the target of channel 1; shown: what the screen then has in both."""
+        self.until(lambda: re.search(rf"^> +1 +{shown} +{shown} ", self.text, re.M), f"Now at {shown}")
+
     def finish(self, **own):
         """Everything from the end of output to the end. Returns the exit code."""
         self.go("told to the person", **own)

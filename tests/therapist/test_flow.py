@@ -424,6 +424,7 @@ def test_the_next_session_of_a_code_is_reminded_and_starts_at_zero(person, board
         started(one, **{"Code:": "B-2", "Course": "1", "Sessions planned": ""})
         assert "0.00" in one.text
         one.raise_once("0.2 mA")
+        one.reaches("0.20")
         one.type("c")
         one.shows("comfortable at")
         one.type("q")

@@ -99,7 +99,9 @@ def test_the_screen_fits_80_by_24_with_everything_in_it(count, state):
 
 def test_the_screen_says_where_the_contractions_are_and_what_starts():
     shown = model(1, state="loaded")
-    assert "STARTING" in screen.lines(shown)[1] and "time left" not in screen.lines(shown)[1]  # not known yet
+    assert "STARTING" in screen.lines(shown)[1] and "time left" not in screen.lines(shown)[1]
+    shown.state = "ramp_up"  # its event comes before the first telemetry: still not known
+    assert "RAMPING UP" in screen.lines(shown)[1] and "time left" not in screen.lines(shown)[1]
     shown.rows[0].about = ("50 Hz, 300 µs a phase, 10 s on, 50 s off", "steps of 1 mA, at most 25 mA")
     shown.rows[0].contractions = (3, 15)
     [line] = [line for line in screen.lines(shown) if "10 s on" in line]
@@ -206,6 +208,54 @@ def test_nothing_is_raised_while_paused_and_a_refusal_is_said():
     session.refuses = "Too much for all channels together."
     live.typed(["up"])
     assert session.targets[1] == 0 and said[-1] == session.refuses
+
+
+def at(live, set_ua, state="run"):
+    row = {"set_ua": set_ua, "meas_ua": set_ua, "ohms": 1, "pulses": 1}
+    live.telemetry({"state": state, "t_left_ms": 1000}, {"1": row})
+
+
+def marked(session):
+    return [fields["ua"] for event, fields in session.notes if event == "titration"]
+
+
+def test_a_level_is_marked_only_at_a_current_that_has_flowed():
+    session, said = Told(), []
+    live = live_with(session, said, [], cap=1000)
+    at(live, 0)
+    live.typed(["up"])
+    for set_ua in (0, 100, 199):  # on the way up
+        at(live, set_ua)
+        live.typed(["s"])
+        assert marked(session) == [] and "wait until Now is at Set" in said[-1]
+    at(live, 200)
+    live.typed(["s"])
+    assert marked(session) == [200] and said[-1] == "Channel 1: sensory at 0.2 mA, recorded."
+    live.typed(["up"])
+    live.typed(["c"])  # at once: telemetry still tells of the old target
+    assert marked(session) == [200]
+    at(live, 400)
+    live.typed(["down"])
+    at(live, 300)  # on the way down
+    live.typed(["c"])
+    at(live, 200)
+    at(live, 150, state="ramp_down")
+    live.typed(["c"])
+    assert marked(session) == [200]
+
+
+def test_a_contraction_is_marked_once_it_has_reached_its_target_and_not_between_two():
+    session, said = Told(), []
+    session.journal = type("Journal", (), {"dose": type("Dose", (), {"contractions": lambda self, n: 1})()})
+    live = live_with(session, said, [], cap=1000)
+    live.rows[1].contractions = (0, 5)
+    live.typed(["up"])
+    for set_ua, marks in ((0, 0), (100, 0), (200, 1), (150, 1), (0, 0), (100, 0)):
+        session.notes.clear()
+        at(live, set_ua)
+        live.typed(["c"])
+        assert len(marked(session)) == marks
+        assert marks or "wait until Now is at Set of a contraction" in said[-1]
 
 
 def test_a_sound_when_output_becomes_active_when_it_passes_10_ma_and_at_a_fault():

@@ -44,6 +44,7 @@ def test_a_needle_session_from_the_first_question_to_the_last_is_a_whole_record(
     person.shows("RUNNING")
     assert person.bells == 0 and "OUTPUT ZERO" in person.text
     person.raise_once("0.2 mA")
+    person.reaches("0.20")
     person.type("s")
     person.shows("sensory at 0.2 mA")
     person.shows("sensory 0.20")

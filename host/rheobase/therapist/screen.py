@@ -37,7 +37,8 @@ def milliamps(ua):
 class Row:
     """A channel on the screen. site: text or None. target_ua: as asked for; marks: {level: uA}.
 
-    set_ua, meas_ua, ohms, pulses: of the last telemetry.
+    set_ua, meas_ua, ohms, pulses: of the last telemetry. reached: the set-point has been at the target; where the
+    train has contractions, in the one that is on.
     contractions: (begun so far, planned) or None. about: (its train, its step and ceiling).
     """
 
@@ -47,6 +48,7 @@ class Row:
         self.about = about
         self.target_ua = self.set_ua = self.pulses = 0
         self.meas_ua = self.ohms = self.contractions = None
+        self.reached = False
         self.marks = {}
 
 
@@ -59,7 +61,7 @@ class Model:
         self.rows = rows
         self.dwell = dwell
         self.state = "armed"
-        self.t_left_ms = 0
+        self.t_left_ms = None  # until the board has told it
         self.pause_left_ms = None
         self.selected = 0
         self.message = ""
@@ -81,7 +83,7 @@ class Model:
 def lines(model):
     """The screen's lines: at most HEIGHT, none longer than 79 characters."""
     state = STATES.get(model.state, STARTING)
-    time_left = "" if state is STARTING else f"time left {clock(model.t_left_ms)}"
+    time_left = "" if model.t_left_ms is None else f"time left {clock(model.t_left_ms)}"
     now = "Modelled" if model.word == "modelled" else "Measured"
     shown = [
         _both(f"Rheobase  {model.title}", "emulated board: modelled" if model.word == "modelled" else ""),
