@@ -73,6 +73,7 @@ class Person(Terminal):
             reply = mine[words] if words in mine else ANSWERS[words]
             if isinstance(reply, list):
                 reply = reply.pop(0)
+            assert self.asked[-5:].count(asked) < 5, f"asked again and again: {asked[-200:]!r}"
             self.asked.append(asked)
             self.type(reply + "\r")
 

@@ -125,6 +125,24 @@ def test_ctrl_c_with_needles_in_still_counts_them_out(person, board):
     assert record.first("close")["not_started"]["code"] == "left"
 
 
+def test_needles_are_counted_for_the_channels_that_have_needles(person, board):
+    one = person("--on", "1=needles@2mA", "--on", "2=tens_conventional@5mA")
+    up_to_start(one, **{"Condition (": "sciatica", "or the size": ["2", "1"], "needles are in": "2"})
+    assert not any("carry the other lead" in asked for asked in one.asked)
+    one.type("no\r")
+    assert one.finish() == 5
+    assert records()[0].answers("before")["answers"]["needles"] == {"in": 2, "unstimulated": 0}
+
+
+def test_fewer_pairs_are_confirmed_protocol_by_protocol(person, board):
+    one = person("--on", "1=needles4@1mA", "--on", "2=needles@1mA", "--on", "3=needles@1mA")
+    one.go("or the size")
+    [asked] = [asked for asked in one.asked if "Go on with" in asked]
+    assert "needles4 is meant for 4 pairs: with 1" in asked
+    [override] = events(records()[0], "override")
+    assert override["reason"] == "needles4: 1 of 4 pairs, confirmed by the operator"
+
+
 def leave(one, how):
     if how == "ctrl-c":
         one.type("\x03")

@@ -36,7 +36,7 @@ def _needles(visit, checks):
     must(visit, "sterile", checks)
     visit.needles_begin()
     console.say("Insert the needles now. The leads stay off.")
-    pairs = len(visit.session.order.parts)
+    pairs = sum(part.cfg["electrode"] == "needle" for part in visit.session.order.parts)
     while True:
         count = console.number(f"{screening.ask('needles_in')} (1 to {COUNT_MAX})", 1, COUNT_MAX)
         if count >= 2 * pairs:

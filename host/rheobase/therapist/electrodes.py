@@ -1,5 +1,7 @@
 """Electrodes: sizes, pairs and channels, the ceiling of each, how long needles stay. Ends with a judged order."""
 
+from collections import Counter
+
 from rheocore import limits
 from rheocore.units import fmt_duration
 
@@ -20,7 +22,7 @@ def ask(visit):
     if not request.parts:
         request.parts = {n: request.ref for n in _channels(visit)}
     else:
-        _confirm_fewer(visit, len(request.parts))
+        _confirm_fewer(visit, Counter(library.load(ref)["id"] for ref in request.parts.values()))
     told["channels"] = list(request.parts)
     needle, pad = request.needle, request.pad
     if "needle" in visit.electrodes and needle is None:
@@ -42,19 +44,20 @@ def _channels(visit):
         console.say(f"{protocol['id']} is meant for {meant} pairs of electrodes; this board has {most} channels.")
     default = min(meant, most)
     count = console.number(f"Pairs that get current, 1 to {most}, Enter for {default}", 1, most, default)
-    _confirm_fewer(visit, count)
+    _confirm_fewer(visit, {protocol["id"]: count})
     return board[:count]
 
 
-def _confirm_fewer(visit, count):
-    """A protocol for more pairs runs only after the operator has confirmed fewer."""
-    meant = max(protocol["pairs"] for protocol in visit.protocols.values())
-    if count >= meant:
-        return
-    visit.console.say(f"The protocol is meant for {meant} pairs: with {count}, the others stay without current.")
-    if not visit.console.yes(f"Go on with {count}"):
-        raise Refused("declined", "Not started: fewer pairs than the protocol is meant for.")
-    visit.override("fewer_pairs", f"{count} of {meant} pairs, confirmed by the operator")
+def _confirm_fewer(visit, counts):
+    """A protocol for more pairs runs only after the operator has confirmed fewer. counts: {protocol: pairs here}."""
+    for name, count in counts.items():
+        meant = visit.protocols[name]["pairs"]
+        if count >= meant:
+            continue
+        visit.console.say(f"{name} is meant for {meant} pairs: with {count}, the others stay without current.")
+        if not visit.console.yes(f"Go on with {count}"):
+            raise Refused("declined", f"Not started: fewer pairs than {name} is meant for.")
+        visit.override("fewer_pairs", f"{name}: {count} of {meant} pairs, confirmed by the operator")
 
 
 def _size(visit, electrode, option, what):
