@@ -148,6 +148,7 @@ def test_a_fault_is_shown_in_plain_words_with_what_to_do_and_the_steps_after_it_
     try:
         person.go("all leads off")
         assert "The interlock is open." in person.text and "Close the interlock" in person.text
+        assert "`rheo clear-fault`" in " ".join(person.text.split()).replace("!!! ", "")
         assert person.bells > heard
         assert person.finish() == 6
     finally:

@@ -78,8 +78,8 @@ def to_error(error):
 
 def fault_error(fault):
     """DeviceFault for a latched fault's name."""
-    remedy = faults.remedy(fault) or "`rheo clear-fault` once the cause is gone."
-    return DeviceFault(str(fault), f"The board is in fault: {fault_sentence(fault)}", remedy)
+    hint = f"{faults.remedy(fault)} `rheo clear-fault` clears it; until then no session starts.".lstrip()
+    return DeviceFault(str(fault), f"The board is in fault: {fault_sentence(fault)}", hint)
 
 
 def fault_sentence(fault):
