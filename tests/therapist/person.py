@@ -37,7 +37,7 @@ ANSWERS = {
     "Note on the skin": "",
     "twitch": "yes",
     "respond": "walks easier",
-    "adverse event": "",
+    "adverse event": "none",
     "told to the person": "yes",
 }
 _REDRAWN = re.compile(rb"\x1b7\r[^\x1b]*\x1b8")

@@ -408,6 +408,19 @@ def test_needles_that_stay_are_waited_for_or_ended_early_with_a_reason(person, b
     assert record.answers("after")["adverse"] == "felt faint, lay down"
 
 
+def test_enter_pressed_twice_answers_no_question_that_nobody_has_read(person, board):
+    one = started(person("tens_conventional"), **{"Condition (": "muscle pain"})
+    one.type("q")
+    one.go("Note on the skin", skin_as=["yes\r\r"])  # more Enters than one, before the next question is there
+    one.type("a red spot\r")
+    one.go("adverse event")
+    one.type("\r")
+    one.expect("Please write something.")
+    assert one.finish(adverse=["None."]) == 130
+    after = records()[0].answers("after")
+    assert after["skin_note"] == "a red spot" and after["adverse"] is None
+
+
 def test_a_terminal_that_closes_in_the_steps_after_closes_the_record_honestly(person, board):
     one = started(person("needles"))
     one.type("q")

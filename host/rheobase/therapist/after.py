@@ -128,7 +128,8 @@ def _person(visit, found):
     if "needle" in visit.electrodes:
         found["twitch"] = console.yes(screening.ask("twitch"))
     found["response"] = console.text(screening.ask("response"))
-    found["adverse"] = console.text(screening.ask("adverse"), 0) or None
+    adverse = console.text(screening.ask("adverse"))
+    found["adverse"] = None if adverse.lower().rstrip(".") in ("none", "no") else adverse
     console.title("Aftercare")
     found["aftercare"] = screening.aftercare(visit.electrodes)
     console.say(*[f"  {text}" for text in found["aftercare"]])

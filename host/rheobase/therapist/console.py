@@ -32,7 +32,8 @@ class Console:
 
     keep: called before every question: whatever was answered is to be kept before anything else is asked.
     prefix: a function whose text stands before every question (the dwell timer), kept up to date while one waits.
-    patient: the first Ctrl-C at a question is answered with a word of warning.
+    patient: after output: the first Ctrl-C at a question is answered with a word of warning, and nothing typed before
+    a question was there to be read answers it.
     """
 
     def __init__(self, session, fd, keep, stream=None):
@@ -43,8 +44,7 @@ class Console:
         self.plain = os.environ.get("TERM", "dumb") == "dumb"
         self.prefix = lambda: ""
         self.patient = False
-        with contextlib.suppress(termios.error):
-            termios.tcflush(fd, termios.TCIFLUSH)  # typed before anything was asked
+        self._forget_typed()  # before anything was asked
 
     # -- out -----------------------------------------------------------------------------------------------------
 
@@ -128,6 +128,8 @@ class Console:
     def hold(self, text, over, enter="end"):
         """Show text() until over() is true: True. False as soon as Enter is pressed (enter="end")."""
         self.keep()
+        if self.patient:
+            self._forget_typed()
         shown_s = -1e9
         shown = None
         while not over():
@@ -149,6 +151,8 @@ class Console:
     def _line(self, prompt):
         """What was typed until Enter."""
         self.keep()
+        if self.patient:
+            self._forget_typed()
         warned = not self.patient
         while True:
             prefix = self.prefix()
@@ -170,6 +174,10 @@ class Console:
                 warned = True
                 self.say("  The steps after a session matter. Ctrl-C once more leaves them, and the record says that")
                 self.say("  what was not answered is not known.")
+
+    def _forget_typed(self):
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self.fd, termios.TCIFLUSH)
 
     def _answered(self):
         """True if Enter was pressed meanwhile: the cursor has left the line of the question."""
