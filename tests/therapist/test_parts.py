@@ -348,11 +348,19 @@ def test_conditions_that_pages_name_a_dwell_for_exist():
 # -- plan ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["Jo Smith", "JosephineSmith", "a\tb", "ä", "a/b"])
-def test_what_could_be_a_name_is_no_code(text):
+@pytest.mark.parametrize(
+    "text",
+    ["Jo Smith", "JosephineSmith", "a\tb", "ä", "a/b", "Smith", "Smith1", "JS", "A-B", "jones-85"]
+    + ["120385", "1985312", "19850312", "12-03-1985", "1985-3-12"],
+)
+def test_what_could_be_a_name_or_a_date_is_no_code(text):
     with pytest.raises(UsageError, match="code"):
         plan.check_code(text)
-    assert plan.check_code(" A-017 ") == "A-017"
+
+
+@pytest.mark.parametrize("text", ["A-017", "B-2", "KNE-3", "12345", "123456789", "1-2"])
+def test_a_code_of_a_list_is_a_code(text):
+    assert plan.check_code(f" {text} ") == text
 
 
 def made(folder, code, *lines, number=1):
@@ -375,25 +383,44 @@ def test_sessions_done_are_those_of_the_code_in_which_output_began(tmp_path):
     crashed = made(tmp_path, "A", RAN)
     with crashed.path.open("a") as torn:
         torn.write('{"n": 3, "ki')
-    assert len(plan.past("A", tmp_path)) == 2 and len(plan.past("B", tmp_path)) == 1 and plan.past("C", tmp_path) == []
+    assert [session["ran"] for session in plan.past("A", tmp_path)].count(True) == 2
+    assert len(plan.past("B", tmp_path)) == 1 and plan.past("C", tmp_path) == []
+    assert plan.past("b", tmp_path) == plan.past("B", tmp_path)  # however it is typed, it is the same code
 
 
 def test_the_reminder_has_the_comfortable_level_or_the_highest_set_and_the_response(tmp_path):
     made(
         tmp_path, "A",
-        ("screening", {"phase": "before", "answers": {"pain": 7, "pairs": [{"channel": 1, "site": "gluteus"}]}}),
+        ("screening", {"phase": "before", "answers": {"pain": 7, "needles": {"in": 3},
+                                               "pairs": [{"channel": 1, "site": "gluteus"}]}}),
+        ("event", {"event": "order", "protocol": "ea_2hz", "channels": {"1": {}, "2": {}},
+                   "load": {"needle": {"diameter_um": 250, "length_um": 30000}}}),
         RAN,
         ("event", {"event": "amplitude", "channel": 1, "ua": 2000}),
         ("event", {"event": "titration", "channel": 1, "level": "comfortable", "ua": 1800}),
         ("event", {"event": "amplitude", "channel": 1, "ua": 2200}),
         ("event", {"event": "amplitude", "channel": 2, "ua": 600}),
         ("screening", {"phase": "after", "pain": 3, "response": "less stiff"}),
-        ("close", {"stop_reason": "time_over"}),
+        ("close", {"stop_reason": "time_over", "duration_ms": 1_200_040}),
     )  # fmt: skip
-    text = "\n".join(plan.reminder(plan.past("A", tmp_path)[0]))
-    for words in ("gluteus): 1.8 mA, comfortable", "channel 2: 0.6 mA at most", "7 before, 3 after", "less stiff"):
+    text = "\n".join(plan.reminder(plan.past("A", tmp_path)))
+    told = ["3 needles, 0.25 x 30 mm", "20 min", "gluteus): 1.8 mA, comfortable", "channel 2: 0.6 mA at most"]
+    for words in [*told, "7 before, 3 after", "less stiff"]:
         assert words in text
     assert "starts at 0 mA" in text
+
+
+def test_every_adverse_event_of_a_code_is_told_also_of_a_session_that_never_started_or_broke_off(tmp_path):
+    after = {"phase": "after", "response": "", "adverse": "a bruise"}
+    made(tmp_path, "A-1", RAN, ("screening", after), ("close", {"stop_reason": "time_over"}))
+    made(tmp_path, "a-1", ("screening", {**after, "adverse": "fainted at the needle"}), ("close", {}))
+    given = {"phase": "so_far", "part": "after", "answers": {"adverse": "a burn"}}
+    made(tmp_path, "A-1", RAN, ("screening", given))  # its host was killed
+    made(tmp_path, "A-1", RAN, ("screening", {**after, "adverse": None}), ("close", {"stop_reason": "time_over"}))
+    text = "\n".join(plan.reminder(plan.past("A-1", tmp_path)))
+    assert text.count("ADVERSE EVENT on 20") == 3
+    for words in ("a bruise", "fainted at the needle", "a burn"):
+        assert words in text
 
 
 def test_telemetry_is_not_even_parsed_when_sessions_are_counted(tmp_path, monkeypatch):

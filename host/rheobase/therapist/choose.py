@@ -23,16 +23,17 @@ def person(visit):
     console = visit.console
     console.title("The person")
     console.say(
-        "A free code lets the next session remind you of this one. No name: at most 12 letters, digits, - or _, "
-        "without a space. Enter alone: no code, no reminder."
+        "A free code such as A-017 lets the next session remind you of this one. No name, no initials, no date: at "
+        "most 12 letters, digits, - or _, with a digit in it. Enter alone: no code, no reminder."
     )
     visit.person = console.ask("Code", lambda text: plan.check_code(text) if text else None)
     if visit.person is None:
         return
-    sessions = plan.past(visit.person, visit.log_dir)
+    past = plan.past(visit.person, visit.log_dir)
+    sessions = [session for session in past if session["ran"]]
     last = next((s["plan"] for s in reversed(sessions) if s["plan"]), {})
-    if sessions:
-        console.say("", *plan.reminder(sessions[-1]), "")
+    if told := plan.reminder(past):
+        console.say("", *told, "")
     for at, name in enumerate(plan.COURSES, 1):
         console.say(f"  {at}  {plan.COURSES[name][2]}")
     names = list(plan.COURSES)
