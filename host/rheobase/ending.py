@@ -15,8 +15,11 @@ from rheobase.errors import (
 from rheobase.halt import halt, not_confirmed
 from rheobase.link import words
 
-EXITS = {"time_over": EXIT_OK, "stop_command": EXIT_OK, "operator_key": EXIT_INTERRUPT,
-         "operator_interrupt": EXIT_INTERRUPT, "limit": EXIT_REFUSED, "auto_disarm": EXIT_REFUSED}  # fmt: skip
+EXITS = {
+    **dict.fromkeys(("time_over", "stop_command"), EXIT_OK),
+    **dict.fromkeys(("operator_key", "operator_interrupt", "terminal_lost", "terminated"), EXIT_INTERRUPT),
+    **dict.fromkeys(("limit", "auto_disarm"), EXIT_REFUSED),
+}
 
 
 def finish(session):

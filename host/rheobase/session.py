@@ -307,6 +307,7 @@ class Session:
         names = self._keys.read() if self._keys and not self._wanted_stop else []
         if names is None or self.interrupts.pending():
             self._wanted_stop = self._wanted_stop or "operator_interrupt"
+            self.cause = self.interrupts.cause or "terminal_lost"
         elif "stop" in names:
             self._wanted_stop = "operator_key"
         else:
@@ -316,6 +317,7 @@ class Session:
     def _check_wanted_stop(self):
         if self.interrupts.take():
             self._wanted_stop = "operator_interrupt"
+            self.cause = self.interrupts.cause
         if self._wanted_stop:
             reason, self._wanted_stop = self._wanted_stop, None
             self.stop_reason = reason

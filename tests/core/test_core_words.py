@@ -20,6 +20,8 @@ CONTRACT = [
     "limit",
     "auto_disarm",
     "host_error",
+    "terminal_lost",
+    "terminated",
     "starved",
     "cutoff",
     "watchdog",

@@ -207,8 +207,15 @@ def test_a_board_that_falls_silent_is_lost_too(rheo, run_words, board, monkeypat
     assert answer.code == 3 and answer.json["data"]["stop_reason"] == "host_lost"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_ctrl_c_and_its_kin_stop_first_and_exit_130(spawn, board, short, tmp_path, number):
+@pytest.mark.parametrize(
+    "number, reason",
+    [
+        (signal.SIGINT, "operator_interrupt"),
+        (signal.SIGTERM, "terminated"),
+        (signal.SIGHUP, "terminal_lost"),
+    ],
+)
+def test_ctrl_c_and_its_kin_stop_first_and_exit_130_and_the_record_says_which(spawn, board, short, number, reason):
     process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port)
     until(lambda: board.session.state == "run")
     process.send_signal(number)
@@ -216,8 +223,8 @@ def test_ctrl_c_and_its_kin_stop_first_and_exit_130(spawn, board, short, tmp_pat
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert board.session.state == "done" and board.session.stop_reason == "operator_interrupt"
-    assert json.loads(out)["data"]["stop_reason"] == "operator_interrupt"
-    assert records()[0].first("close")["stop_reason"] == "operator_interrupt"
+    assert json.loads(out)["data"]["stop_reason"] == reason
+    assert records()[0].first("close")["stop_reason"] == reason
 
 
 def test_ctrl_c_on_a_board_that_does_not_acknowledge_sends_it_ctrl_c(spawn, board, short, tmp_path):

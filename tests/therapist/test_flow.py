@@ -172,6 +172,9 @@ def test_leaving_while_needles_are_put_in_is_loud_and_on_record(person, board, h
     else:
         assert (after["needles_in"], after["needles_out"], after["mismatch"]) == (None, None, None)
         assert "The needles were NOT counted out" in one.text and one.bells >= 3
+        cause = {signal.SIGTERM: "terminated", signal.SIGHUP: "terminal_lost"}[how]
+        assert record.first("close")["not_started"]["code"] == cause
+        assert ("SIGTERM" in events(record, "note")[-1]["text"]) == (how == signal.SIGTERM)
 
 
 def test_a_terminal_that_closes_during_screening_leaves_a_closed_record_that_says_so(person, board):

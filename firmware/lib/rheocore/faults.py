@@ -8,6 +8,8 @@ ENDS = {
     "operator_interrupt": "Stopped by Ctrl-C on the host.",
     "auto_disarm": "Not started within 60 s of arming: disarmed. Arm again.",
     "limit": "A limit was reached: a pause of more than 5 min, or the session's last allowance.",
+    "terminal_lost": "The terminal was closed, or took nothing any more.",
+    "terminated": "The system ended rheo (SIGTERM).",
     "host_error": "An error of rheo itself ended the session.",
 }
 

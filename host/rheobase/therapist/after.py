@@ -25,8 +25,8 @@ def ask(visit):
             _needles(visit, found)
         _person(visit, found)
     except (Left, Lost) as end:
-        how = "the terminal was closed" if isinstance(end, Lost) else "the operator left"
-        visit.session.note("note", text=f"The steps after the session were not finished: {how}.")
+        how = faults.sentence(end.cause) if isinstance(end, Lost) else "The operator left."
+        visit.session.note("note", text=f"The steps after the session were not finished. {how}")
         if visit.needles and found["needles_out"] is None:
             found["dwell_ms"] = None
             visit.console.alarm("The needles were NOT counted out. The record says that nobody knows.")

@@ -20,7 +20,11 @@ TEXT_MAX = 200  # characters kept of an answer
 
 
 class Lost(Exception):
-    """The terminal has gone: nobody will answer."""
+    """Nobody will answer any more. cause: "terminal_lost" or "terminated"."""
+
+    def __init__(self, cause="terminal_lost"):
+        super().__init__(cause)
+        self.cause = cause
 
 
 class Left(Exception):
@@ -188,7 +192,7 @@ class Console:
         readable = self.session.turn(timeout_s, self.fd)
         interrupts = self.session.interrupts
         if interrupts.gone:
-            raise Lost
+            raise Lost(interrupts.cause)
         if interrupts.take():
             raise Left
         if not readable:

@@ -8,6 +8,8 @@ import contextlib
 import time
 from functools import partial
 
+from rheocore import faults
+
 from rheobase import figures
 from rheobase.cli.progress import clock, own_terminal, single_keys
 from rheobase.errors import EXIT_INTERRUPT, RheoError
@@ -184,9 +186,9 @@ class Visit(Guide):
             yield
         except Left:
             raise RheoError("left", "Ended before the start: nothing came out.", None, EXIT_INTERRUPT) from None
-        except Lost:
-            message = "The terminal was closed before the start: nothing came out."
-            raise RheoError("terminal_lost", message, None, EXIT_INTERRUPT) from None
+        except Lost as lost:
+            message = f"{faults.sentence(lost.cause)} Nothing came out."
+            raise RheoError(lost.cause, message, None, EXIT_INTERRUPT) from None
 
 
 def _not_ours():
