@@ -43,3 +43,6 @@ class Guide:
 
     def after(self, session):
         """The steps after output. Returns the fields of the second screening line, or None. Raises nothing."""
+
+    def unfinished(self, fields):
+        """RheoError of a session that must not pass for a good one after what after() returned, or None."""

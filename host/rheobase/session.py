@@ -152,6 +152,7 @@ class Session:
             self._write_head()
             fields = self.guide.after(self)
             if fields is not None:
+                self.error = self.error or self.guide.unfinished(fields)
                 self.journal.screening("after", **fields)
         except RheoError as error:
             self.error = self.error or error

@@ -397,6 +397,37 @@ def test_a_needle_that_is_missing_is_loud_and_recorded(person, board):
     assert [e["text"] for e in events(record, "note")][-1] == "Mismatch: found under the towel"
 
 
+def over(person, board, **own):
+    """A session whose time is over, at the first question after it."""
+    one = started(person("needles", "--duration", "2s"), **own)
+    one.go("all leads off")
+    assert board.session.stop_reason == "time_over"
+    return one
+
+
+def test_a_session_that_ran_to_its_end_is_0_only_if_the_steps_after_it_were_answered(person, board):
+    assert over(person, board).finish() == 0
+
+
+def test_needles_that_are_missing_are_no_exit_0(person, board):
+    one = over(person, board, **{"needles are in": "3"})
+    assert one.finish(**{"needles are out": "2", "What was done": "looking for it"}) == 6
+    text = " ".join(one.text.split())
+    assert "Needles are not accounted for: in 3, out 2." in text and "The board itself is fine" in text
+
+
+@pytest.mark.parametrize(
+    "until, says", [("needles are out", "in 2, out not counted"), ("told to the person", "Nobody knows")]
+)
+def test_steps_after_that_nobody_answered_are_no_exit_0(person, board, until, says):
+    one = over(person, board)
+    one.go(until)
+    one.type("\x03")
+    one.question()
+    one.type("\x03")
+    assert one.end() == 6 and says in " ".join(one.text.split())
+
+
 def test_needles_that_stay_are_waited_for_or_ended_early_with_a_reason(person, board):
     one = started(person("needles"), **{"needles stay": "20min"})
     one.type("q")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 import tomllib
 
 import pytest
@@ -11,6 +12,7 @@ from rheobase.errors import Refused, UsageError
 from rheobase.keys import ESCAPE_S, QUIET_S, Keys, RaiseGate, decode, unfinished
 from rheobase.therapist import plan, screen, screening
 from rheobase.therapist.live import STEP_UA, Live
+from rheobase.therapist.visit import Visit
 
 # -- keys ------------------------------------------------------------------------------------------------------
 
@@ -132,6 +134,16 @@ def test_a_terminal_that_takes_nothing_never_blocks_the_painter_and_is_found_out
     painter.close()
     os.close(slave)
     os.close(master)
+
+
+def test_the_dwell_goes_on_while_the_computer_sleeps(monkeypatch):
+    clocks = {time.CLOCK_BOOTTIME: 1000.0, time.CLOCK_MONOTONIC: 500.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: clocks[clock])
+    one = Visit(type("Request", (), {"acknowledged": ()})(), None, 0)
+    one.session, one.console = Told(), type("Console", (), {})()
+    one.needles_are_in(2, 0)
+    clocks[time.CLOCK_BOOTTIME] += 1200  # asleep all the time: the other clock stood still
+    assert one.stayed_ms() == 1_200_000
 
 
 # -- live ------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Never raises for a person's answer; a terminal that goes in the middle leaves wh
 
 from rheocore import faults
 
-from rheobase.errors import EXIT_BUG, EXIT_FAULT, DeviceLost
+from rheobase.errors import EXIT_BUG, EXIT_FAULT, DeviceLost, RheoError
 from rheobase.therapist import screening
 from rheobase.therapist.before import COUNT_MAX
 from rheobase.therapist.console import Left, Lost
@@ -36,6 +36,19 @@ def ask(visit):
 def unknown(visit):
     """The fields before anybody has answered."""
     return {**dict.fromkeys(FIELDS), "needles_in": visit.needles["in"] if visit.needles else 0}
+
+
+def unfinished(found):
+    """RheoError where needles are not accounted for, or where nobody knows about the other steps; else None."""
+    hint = "The board itself is fine: no fault is latched."
+    if found["mismatch"] or (found["needles_in"] != 0 and found["needles_out"] is None):
+        counted = [("not counted" if n is None else str(n)) for n in (found["needles_in"], found["needles_out"])]
+        message = "Needles are not accounted for: in {}, out {}. One may still be in the person.".format(*counted)
+        return RheoError("needles_unaccounted", message, hint, EXIT_FAULT)
+    if None in [found[name] for name in ("output_zero", "leads_off", "skin", "aftercare_told")]:
+        message = "Nobody knows whether the steps after the session were done."
+        return RheoError("steps_unknown", message, hint, EXIT_FAULT)
+    return None
 
 
 def _why(visit):

@@ -113,6 +113,9 @@ class Visit(Guide):
             return after.unknown(self)
         return after.ask(self)
 
+    def unfinished(self, fields):
+        return after.unfinished(fields)
+
     def _try_terminal(self):
         """What the live screen and its keys need, opened before there is any needle that would have to come out."""
         if own_terminal() is None:
@@ -146,7 +149,7 @@ class Visit(Guide):
 
     def needles_are_in(self, count, unstimulated):
         """The dwell timer starts."""
-        self._needles_in_s = time.monotonic()
+        self._needles_in_s = _now_s()
         self.needles = {"in": count, "unstimulated": unstimulated}
         self.answers["needles"] = self.needles
         self.session.note("needles_in", dwell_planned_ms=self.dwell_ms, **self.needles)
@@ -161,7 +164,7 @@ class Visit(Guide):
 
     def stayed_ms(self):
         """How long the needles have been in, in ms; None if none is."""
-        return None if self._needles_in_s is None else round((time.monotonic() - self._needles_in_s) * 1000)
+        return None if self._needles_in_s is None else round((_now_s() - self._needles_in_s) * 1000)
 
     def dwell_words(self):
         """ "needles in 4:12 of 20:00", "" without needles."""
@@ -189,6 +192,12 @@ class Visit(Guide):
         except Lost as lost:
             message = f"{faults.sentence(lost.cause)} Nothing came out."
             raise RheoError(lost.cause, message, None, EXIT_INTERRUPT) from None
+
+
+def _now_s():
+    """A clock that nobody sets, and that goes on while the computer sleeps, where there is one."""
+    known = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if known is None else time.clock_gettime(known)
 
 
 def _not_ours():
