@@ -113,7 +113,7 @@ class Session:
     def configure(self):
         """Hand the order to the board, which judges it once more. No output; nothing is armed."""
         self.configured = True
-        self.board.call("configure", {"channels": self.order.configs, "new": 1})  # the order confirms it
+        self.board.call("configure", {"channels": self.order.configs, "new": int(self.guide.is_new)})
         self.client.telemetry.clear()  # of what was configured before
         self.targets = {part.n: part.cfg["amplitude_ua"] for part in self.order.parts}
 

@@ -138,6 +138,21 @@ def test_a_board_in_fault_is_not_run_on(rheo, run_words, board):
     assert records() == []
 
 
+def test_after_a_session_that_was_cut_off_run_warns_that_it_is_a_new_one_and_push_does_not_begin_one(
+    rheo, run_words, board, short
+):
+    board.session.remainder_ms = 1500
+    answer = rheo("protocol", "push", short, "--json", "-p", board.port)
+    assert answer.code == 5 and "what is left of the last session" in answer.error["message"]
+    assert "`rheo run` begins a new one" in answer.error["hint"] and board.session.state == "idle"
+    answer = rheo(*run_words)
+    assert answer.code == 0 and "Warning: The last session on this board was cut off with 2 s left." in answer.err
+    [override] = [line for line in records()[0].of("event") if line["event"] == "override"]
+    assert override["what"] == "remainder" and "without a question" in override["reason"]
+    assert board.session.remainder_ms is None
+    assert rheo("protocol", "push", short, "--json", "-p", board.port).code == 0
+
+
 def test_a_board_that_another_host_left_armed_is_not_taken_over(rheo, run_words, board):
     with started(board) as link:
         link.call("pause")

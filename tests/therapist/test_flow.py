@@ -143,6 +143,24 @@ def test_fewer_pairs_are_confirmed_protocol_by_protocol(person, board):
     assert override["reason"] == "needles4: 1 of 4 pairs, confirmed by the operator"
 
 
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_after_a_session_that_was_cut_off_the_operator_says_whether_this_is_a_new_one(person, board, answer):
+    board.session.remainder_ms = 20_000
+    one = person("needles")
+    up_to_start(one, **{"Is this a new session": answer})
+    assert any("was cut off with 20 s left" in asked for asked in one.asked)
+    one.type("no\r")
+    assert one.finish() == 5
+    [record] = records()
+    duration_ms = record.opened["channels"]["1"]["config"]["duration_ms"]
+    if answer == "yes":
+        [override] = events(record, "override")
+        assert override["what"] == "remainder" and "20 s left" in override["reason"]
+        assert duration_ms == 60_000 and board.session.remainder_ms is None
+    else:
+        assert events(record, "override") == [] and duration_ms == 20_000 and board.session.allowance_ms == 20_000
+
+
 def leave(one, how):
     if how == "ctrl-c":
         one.type("\x03")

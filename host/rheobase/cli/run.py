@@ -87,6 +87,8 @@ def _unasked(app, board, wanted):
     order.judge(wanted, board.info)
     for line in order.describe(wanted, board.info, board.emulated):
         app.note(line)
+    if left := guide.cut_off(board):
+        app.warn(f"{left} This is a new one.")
     view = Progress(app, board)
     with single_keys() as fd:
         if fd is not None and view.line_mode:

@@ -5,6 +5,7 @@ from rheocore.units import fmt_duration
 from rheobase import library
 from rheobase.cli.main import WORDING
 from rheobase.errors import RheoError
+from rheobase.guide import cut_off
 from rheobase.therapist import plan, screening
 
 ELECTRODES = {"needle": "needles", "skin": "skin pads"}
@@ -85,6 +86,17 @@ def protocol(visit):
     if request.needle and chosen["electrode"] != "needle" or request.pad and chosen["electrode"] != "skin":
         console.say("  The electrode of the command line does not fit this protocol and is left aside.")
         request.needle = request.pad = None
+
+
+def remainder(visit):
+    """A session that a reset or a loss cut off: is this a new one, or the rest of it?"""
+    left = cut_off(visit.session.board)
+    if left is None:
+        return
+    visit.console.say("", left)
+    visit.is_new = visit.console.yes("Is this a new session? `no`: only that rest may run")
+    if visit.is_new:
+        visit.override("remainder", f"{left} A new one, confirmed by the operator.")
 
 
 def _found(text, known):

@@ -85,7 +85,11 @@ def _make(visit, needle, pad):
 
     def made(at_ceiling=False, also=()):
         ons = [f"{n}={ref}@{(request.ceiling(n) if at_ceiling else None) or '0mA'}" for n, ref in request.parts.items()]
-        return order.make(None, (), (), ons, request.duration, needle, pad, [*visit.acknowledged, *also])
+        wanted = order.make(None, (), (), ons, request.duration, needle, pad, [*visit.acknowledged, *also])
+        if not visit.is_new:
+            for part in wanted.parts:
+                part.cfg["duration_ms"] = min(part.cfg["duration_ms"], session.board.info["remainder_ms"])
+        return wanted
 
     asked = made(at_ceiling=True, also=[DENSITY])
     order.judge(asked, session.board.info)  # a ceiling above a limit is told before anything begins

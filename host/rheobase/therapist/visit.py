@@ -65,6 +65,7 @@ class Visit(Guide):
             choose.welcome(self)
             choose.person(self)
             choose.protocol(self)
+            choose.remainder(self)
             session.begin_record(round(max(p["session"]["duration_s"] for p in self.protocols.values()) * 1000))
             session.journal.person, session.journal.plan = self.person, self.plan_of_sessions
             session.journal.protocols = list(self.protocols.values())
