@@ -2,6 +2,16 @@
 
 import contextlib
 
+from rheocore.units import fmt_duration
+
+
+def cut_off(board):
+    """The sentence about a session that a reset or a loss cut off on `board`; None if nothing was left of the last."""
+    left_ms = board.info["remainder_ms"]
+    if left_ms is None:
+        return None
+    return f"The last session on this board was cut off with {fmt_duration(-(-left_ms // 1000) * 1000)} left."
+
 
 class View:
     """What a session tells its watcher. This one is deaf; the command line's shows a status line."""
@@ -16,17 +26,21 @@ class View:
 class Guide:
     """What surrounds the output of a session. This one asks nothing; the therapist's (rheobase.therapist) does.
 
-    keys: keys.Keys of a terminal in single-key mode, or None.
+    keys: keys.Keys of a terminal in single-key mode, or None. is_new: the operator means a new session; else the board
+    takes no more than what was left of the last one.
     """
 
     def __init__(self, keys=None):
         self.keys = keys
+        self.is_new = True
 
     def plan(self, session):
         """Make sure of session.order; may begin the record. Nothing is sent to the board. Raises RheoError to end."""
 
     def before(self, session):
         """The last steps before arming. Raises RheoError to end."""
+        if left := cut_off(session.board):
+            session.note("override", what="remainder", reason=f"{left} Begun as a new one without a question.")
 
     def screening(self, session):
         """Fields of the screening line, as far as they are known."""
@@ -43,3 +57,6 @@ class Guide:
 
     def after(self, session):
         """The steps after output. Returns the fields of the second screening line, or None. Raises nothing."""
+
+    def unfinished(self, fields):
+        """RheoError of a session that must not pass for a good one after what after() returned, or None."""

@@ -7,17 +7,26 @@ import contextlib
 import os
 import signal
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CAUSES = {  # signal: how a session that it ended has ended
+    signal.SIGINT: "operator_interrupt",
+    signal.SIGTERM: "terminated",
+    signal.SIGHUP: "terminal_lost",
+}
 
 
 class Interrupts:
-    """A context manager. fd: readable once a signal came. gone: nobody will answer a question any more."""
+    """A context manager. fd: readable once a signal came. cause: of the first signal but Ctrl-C, else of Ctrl-C."""
 
     def __init__(self):
         self.count = 0
-        self.gone = False
+        self.cause = None
         self.emergency_fd = None
         self._pending = False
+
+    @property
+    def gone(self):
+        """True if nobody will answer a question any more."""
+        return self.cause not in (None, "operator_interrupt")
 
     def pending(self):
         """True if a signal came that nobody has taken yet."""
@@ -35,7 +44,7 @@ class Interrupts:
         self.fd, self._write_fd = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._write_fd, False)
-        self._before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        self._before = {number: signal.signal(number, self._handle) for number in CAUSES}
         return self
 
     def __exit__(self, *exc):
@@ -47,7 +56,8 @@ class Interrupts:
     def _handle(self, number, frame):
         self.count += 1
         self._pending = True
-        self.gone = self.gone or number != signal.SIGINT
+        if not self.gone:
+            self.cause = CAUSES[number]
         with contextlib.suppress(OSError):
             os.write(self._write_fd, b"x")
         if self.count > 1 and self.emergency_fd is not None:

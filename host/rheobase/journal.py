@@ -3,10 +3,12 @@
 Knows the shapes of the lines; record.py knows the file.
 """
 
+import copy
+
 from rheocore import messages
 
 import rheobase
-from rheobase import library
+from rheobase import answers, library
 from rheobase.dose import Dose
 from rheobase.record import SCHEMA, RecordWriter
 
@@ -28,6 +30,7 @@ class Journal:
         self.protocols = []
         self.last = None
         self.dose = Dose({})
+        self._given = {part: {} for part in answers.PARTS}
         self.opened = False
         self.closed = False
 
@@ -37,12 +40,9 @@ class Journal:
         return self.writer.dev_us
 
     def open(self, wanted):
-        """The first line. wanted: the order, or None where a session ends before there is one."""
+        """The first line. wanted: the order, or None as long as there is none."""
         self.opened = True
         info = self.board.info
-        protocols = {p["id"]: p for p in (self.protocols if wanted is None else [x.protocol for x in wanted.parts])}
-        parts = wanted.parts if wanted else []
-        self.dose = Dose({p.n: p.cfg for p in parts})
         self.writer.write(
             "open",
             schema=SCHEMA,
@@ -54,17 +54,40 @@ class Journal:
             host=rheobase.__version__,
             person=self.person,
             plan=self.plan,
-            protocol=wanted.protocol_ids if wanted else "+".join(protocols) or None,
-            hash={name: library.protocol_hash(protocol) for name, protocol in protocols.items()},
-            channels={str(p.n): {"protocol": p.protocol["id"], "config": p.cfg} for p in parts},
-            protocols=protocols,
-            load=wanted.load if wanted else {},
-            assumed=wanted.assumed if wanted else [],
+            **self._ordered(wanted),
             modelled=self.board.emulated,
         )
 
+    def order(self, wanted):
+        """What is going to be played, once it is known: in the open line, or an event where that is written."""
+        if self.opened:
+            self.event("order", **self._ordered(wanted))
+        else:
+            self.open(wanted)
+
+    def _ordered(self, wanted):
+        """Fields of an order (record.ORDER), or what is known of one before it is made."""
+        parts = wanted.parts if wanted else []
+        protocols = {p["id"]: p for p in ([x.protocol for x in parts] or self.protocols)}
+        self.dose = Dose({p.n: p.cfg for p in parts})
+        return {
+            "protocol": wanted.protocol_ids if wanted else "+".join(protocols) or None,
+            "hash": {name: library.protocol_hash(protocol) for name, protocol in protocols.items()},
+            "channels": {str(p.n): {"protocol": p.protocol["id"], "config": p.cfg} for p in parts},
+            "protocols": protocols,
+            "load": wanted.load if wanted else {},
+            "assumed": wanted.assumed if wanted else [],
+        }
+
+    def so_far(self, part, given):
+        """What is new in the answers of a part, "before" or "after" its whole line; nothing new writes nothing."""
+        new = answers.changed(given, self._given[part])
+        if new:
+            self.writer.write("screening", self.dev_us, phase="so_far", part=part, answers=new)
+            self._given[part] = copy.deepcopy(given)
+
     def screening(self, phase, **fields):
-        """phase: "before" or "after"."""
+        """The whole line of a part. phase: "before" or "after"."""
         self.writer.write("screening", self.dev_us, phase=phase, **fields)
 
     def event(self, kind, dev_us=None, **fields):

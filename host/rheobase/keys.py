@@ -17,8 +17,11 @@ _WORDS = {"+": "up", "=": "up", "-": "down", "_": "down", "\t": "right"}
 
 
 def decode(data):
-    """Names of the keys in `data` (bytes), in order. A sequence cut short, or an unknown one, is "stop"."""
-    text = data.decode("latin-1")
+    """Names of the keys in `data` (bytes), in order. A sequence cut short, or an unknown one, is "stop".
+
+    A key beyond ASCII is one name, whatever its bytes are; what is no UTF-8 hides no stop key beside it.
+    """
+    text = data.decode("utf-8", "replace")
     names = []
     at = 0
     while at < len(text):

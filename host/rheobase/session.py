@@ -8,18 +8,11 @@ import selectors
 import time
 from functools import partial
 
-from rheocore import faults
+from rheocore import messages
 
-from rheobase import outcome, served
+from rheobase import ending, outcome, served
 from rheobase.control import ControlServer
-from rheobase.errors import (
-    EXIT_INTERRUPT,
-    EXIT_OK,
-    EXIT_REFUSED,
-    DeviceLost,
-    HostError,
-    RheoError,
-)
+from rheobase.errors import EXIT_INTERRUPT, DeviceLost, HostError, RheoError
 from rheobase.guide import Guide, View
 from rheobase.halt import halt
 from rheobase.interrupt import Interrupts
@@ -29,8 +22,6 @@ from rheobase.link import words
 SILENCE_S = 1.5  # without a word from the board: ask whether it is there
 POLL_S = 0.1
 ENDED = ("done", "fault")
-EXITS = {"time_over": EXIT_OK, "stop_command": EXIT_OK, "operator_key": EXIT_INTERRUPT,
-         "operator_interrupt": EXIT_INTERRUPT, "limit": EXIT_REFUSED, "auto_disarm": EXIT_REFUSED}  # fmt: skip
 
 
 class Session:
@@ -49,11 +40,13 @@ class Session:
         self.guide = guide or Guide()
         self.journal = None
         self.error = None
+        self.bug = None  # an exception that nobody expected: raised again when all is done
         self.stop_reason = None
+        self.cause = None  # why the host stopped the board, where the board has no word for it
         self.result = None
         self.targets = {}
         self.started = False
-        self._configured = False
+        self.configured = False
         self._screened = False
         self._ended = False
         self._winding_up = False
@@ -65,7 +58,10 @@ class Session:
     # -- the whole -----------------------------------------------------------------------------------------------
 
     def run(self):
-        """Play the order. Raises RheoError only for what happened before any output (nothing to show for it)."""
+        """Play the order. Raises RheoError only for what happened before any output (nothing to show for it).
+
+        A bug of ours is raised last: the output is proved to be off, the steps after it are done, the record is closed.
+        """
         self._must_be_free()
         with contextlib.ExitStack() as stack:
             self.interrupts = stack.enter_context(Interrupts())
@@ -78,10 +74,12 @@ class Session:
             try:
                 self._play()
             except BaseException as error:  # KeyboardInterrupt too: no way out of here without a stop
-                self._abandon(error)
+                ending.abandon(self, error)
             self._wind_up()
             if self.journal and self.error and self.error.hint is None:
                 self.error.hint = f"The record is {self.journal.path}."
+        if self.bug:
+            raise self.bug
         if self.error and not self.started and self.result is None:
             raise self.error
         return self.data()
@@ -98,16 +96,16 @@ class Session:
         self.guide.plan(self)
         if self.journal is None:
             self.begin_record(self.order.duration_ms)
-        self.journal.open(self.order)
+        self.journal.order(self.order)
         self.guide.before(self)
         self._write_head()
         with self.guide.live(self) as keys:
             try:
                 self._begin(keys)
                 self._loop(keys)
-                self._finish()
+                ending.finish(self)
             except BaseException as error:  # here: the terminal is given back after the stop, not before
-                self._abandon(error)
+                ending.abandon(self, error)
 
     def begin_record(self, duration_ms):
         """Make sure that the record can be written. duration_ms: of the longest session that it may become."""
@@ -115,8 +113,8 @@ class Session:
 
     def configure(self):
         """Hand the order to the board, which judges it once more. No output; nothing is armed."""
-        self._configured = True
-        self.board.call("configure", {"channels": self.order.configs, "new": 1})  # the order confirms it
+        self.configured = True
+        self.board.call("configure", {"channels": self.order.configs, "new": int(self.guide.is_new)})
         self.client.telemetry.clear()  # of what was configured before
         self.targets = {part.n: part.cfg["amplitude_ua"] for part in self.order.parts}
 
@@ -128,7 +126,7 @@ class Session:
         params = {"bench": 1} if all(part.cfg["bench"] for part in self.order.parts) else {}
         self.client.token = self.board.call("arm", params, timeout_s=3.0)["token"]
         self._check_wanted_stop()
-        self._drain()  # an earlier session's end must not be taken for this one's
+        self.drain()  # an earlier session's end must not be taken for this one's
         if not self._ended:
             self.started = True
             self.board.call("start", {"token": self.client.token})
@@ -146,64 +144,6 @@ class Session:
             if time.monotonic() - self.client.heard_s > SILENCE_S * self.client.scale:
                 self.board.call("status")
 
-    def _finish(self):
-        """The board has ended by itself or by a stop: fetch what it delivered."""
-        self.client.token = None
-        self._fetch_result()
-        self._drain()
-        fault = self.result["fault"] if self.result else None
-        if fault:
-            channel = self.result["fault_channel"]
-            self.journal.fault(fault, words.fault_sentence(fault, channel))
-            self.error = words.fault_error(fault, channel)
-        elif EXITS.get(self.stop_reason, EXIT_OK) != EXIT_OK:
-            self.error = RheoError(
-                self.stop_reason, faults.sentence(self.stop_reason), "The record is kept.", EXITS[self.stop_reason]
-            )
-
-    def _fetch_result(self):
-        """What the board delivered. A board that had to be broken off has forgotten: the last telemetry stands in."""
-        result = self.board.call("result")
-        if result["channels"]:
-            self.result = result
-            self.stop_reason = result["stop_reason"] or self.stop_reason
-        else:
-            self.stop_reason = "host_break"
-            self.error = words.fault_error("host_break")
-
-    def _abandon(self, error):
-        """Something failed: stop the board, prove it, keep the error. A bug of ours goes on from here."""
-        self.client.also = ()
-        lost = isinstance(error, DeviceLost) and error.code in ("lost", "no_answer", "not_confirmed")
-        if isinstance(error, KeyboardInterrupt):
-            self.stop_reason = "operator_interrupt"
-            error = RheoError("operator_interrupt", faults.sentence("operator_interrupt"), None, EXIT_INTERRUPT)
-        elif not isinstance(error, RheoError):
-            self._stop_quietly("stop_command")
-            self._close_quietly()
-            raise error
-        self.error = error
-        if lost and self.started and error.code != "not_confirmed":
-            self.stop_reason = "host_lost"
-            hint = "It stops by itself within 1.2 s of the loss. Check the cable, then `rheo clear-fault`."
-            self.error = DeviceLost("lost", f"The board was lost in the middle of the session. {error.message}", hint)
-        if not lost:
-            self._stop_quietly(self.stop_reason or "stop_command")
-        self.client.token = None
-
-    def _stop_quietly(self, reason):
-        if not self._configured:
-            return  # nothing was sent: nothing is there to be stopped
-        try:
-            halt(self.client, reason)
-            if self.started:
-                with contextlib.suppress(RheoError):
-                    wanted, self.stop_reason = self.stop_reason, None
-                    self._fetch_result()
-                    self.stop_reason = wanted or self.stop_reason
-        except RheoError as unproved:
-            self.error = unproved
-
     def _wind_up(self):
         """What comes after output, however it ended; then the record is closed."""
         self._winding_up = True
@@ -213,6 +153,7 @@ class Session:
             self._write_head()
             fields = self.guide.after(self)
             if fields is not None:
+                self.error = self.error or self.guide.unfinished(fields)
                 self.journal.screening("after", **fields)
         except RheoError as error:
             self.error = self.error or error
@@ -226,7 +167,7 @@ class Session:
 
         Raises DeviceLost when the board has gone, unless the output is over.
         """
-        self._drain()
+        self.drain()
         readable = []
         if also is not None:
             self._selector.register(also, selectors.EVENT_READ, lambda: readable.append(also))
@@ -236,7 +177,7 @@ class Session:
         finally:
             if also is not None:
                 self._selector.unregister(also)
-        self._drain()
+        self.drain()
         if not self._winding_up:
             self.client.keep_alive()
             if self.unproved and not self.started:
@@ -249,6 +190,13 @@ class Session:
         """An event of the host's into the record. After output a full disk ends nothing: the steps go on."""
         try:
             self.journal.event(event, **fields)
+        except HostError as error:
+            self._keep(error)
+
+    def so_far(self, part, answers):
+        """Answers of a part, "before" or "after", into the record while they are given, as note() does."""
+        try:
+            self.journal.so_far(part, answers)
         except HostError as error:
             self._keep(error)
 
@@ -322,7 +270,7 @@ class Session:
             raise error
         self.error = self.error or error
 
-    def _drain(self):
+    def drain(self):
         """Take telemetry and events into the record and to whoever watches."""
         try:
             events, telemetry = self.client.events, self.client.telemetry
@@ -340,11 +288,15 @@ class Session:
             self.journal.event(event["kind"], event["dev_us"], detail=event["detail"], **named)
         self.view.event(event["kind"], event["detail"], event["channel"])
         if event["kind"] in ("end", "fault") and self.started:
-            self.stop_reason = event["detail"]
+            self.ended_by(event["detail"])
             self._ended = True
 
+    def ended_by(self, reason):
+        """The board's word why output ended; where it was told to stop, the host may know better why."""
+        self.stop_reason = self.cause or reason if reason in messages.STOP_REASONS else reason
+
     def _take_telemetry(self, item):
-        if not self._configured or self._winding_up or len(item["channels"]) != len(self.order.channels):
+        if not self.configured or self._winding_up or len(item["channels"]) != len(self.order.channels):
             return  # of another configuration, or of nobody's
         self.journal.telemetry(item, self.order.channels)
         channels = self.client.rows(item, self.order.channels)
@@ -358,6 +310,7 @@ class Session:
         names = self._keys.read() if self._keys and not self._wanted_stop else []
         if names is None or self.interrupts.pending():
             self._wanted_stop = self._wanted_stop or "operator_interrupt"
+            self.cause = self.interrupts.cause or "terminal_lost"
         elif "stop" in names:
             self._wanted_stop = "operator_key"
         else:
@@ -367,6 +320,7 @@ class Session:
     def _check_wanted_stop(self):
         if self.interrupts.take():
             self._wanted_stop = "operator_interrupt"
+            self.cause = self.interrupts.cause
         if self._wanted_stop:
             reason, self._wanted_stop = self._wanted_stop, None
             self.stop_reason = reason
@@ -391,7 +345,7 @@ class Session:
         if self.journal is None or self.journal.closed:
             return
         with contextlib.suppress(Exception):
-            self._drain()
+            self.drain()
         try:
             self._write_head()
             self.journal.close(**outcome.closing(self))

@@ -133,8 +133,24 @@ def test_a_record_that_cannot_be_written_is_found_before_any_output(rheo, run_wo
 def test_a_board_in_fault_is_not_run_on(rheo, run_words, board):
     board.session.trip("interlock_open", 0)
     answer = rheo(*run_words, "--json")
-    assert answer.code == 6 and answer.error["code"] == "interlock_open" and "clear the fault" in answer.error["hint"]
+    assert answer.code == 6 and answer.error["code"] == "interlock_open"
+    assert "Close the interlock" in answer.error["hint"] and "`rheo clear-fault`" in answer.error["hint"]
     assert records() == []
+
+
+def test_after_a_session_that_was_cut_off_run_warns_that_it_is_a_new_one_and_push_does_not_begin_one(
+    rheo, run_words, board, short
+):
+    board.session.remainder_ms = 1500
+    answer = rheo("protocol", "push", short, "--json", "-p", board.port)
+    assert answer.code == 5 and "what is left of the last session" in answer.error["message"]
+    assert "`rheo run` begins a new one" in answer.error["hint"] and board.session.state == "idle"
+    answer = rheo(*run_words)
+    assert answer.code == 0 and "Warning: The last session on this board was cut off with 2 s left." in answer.err
+    [override] = [line for line in records()[0].of("event") if line["event"] == "override"]
+    assert override["what"] == "remainder" and "without a question" in override["reason"]
+    assert board.session.remainder_ms is None
+    assert rheo("protocol", "push", short, "--json", "-p", board.port).code == 0
 
 
 def test_a_board_that_another_host_left_armed_is_not_taken_over(rheo, run_words, board):
@@ -206,8 +222,15 @@ def test_a_board_that_falls_silent_is_lost_too(rheo, run_words, board, monkeypat
     assert answer.code == 3 and answer.json["data"]["stop_reason"] == "host_lost"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_ctrl_c_and_its_kin_stop_first_and_exit_130(spawn, board, short, tmp_path, number):
+@pytest.mark.parametrize(
+    "number, reason",
+    [
+        (signal.SIGINT, "operator_interrupt"),
+        (signal.SIGTERM, "terminated"),
+        (signal.SIGHUP, "terminal_lost"),
+    ],
+)
+def test_ctrl_c_and_its_kin_stop_first_and_exit_130_and_the_record_says_which(spawn, board, short, number, reason):
     process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port)
     until(lambda: board.session.state == "run")
     process.send_signal(number)
@@ -215,8 +238,8 @@ def test_ctrl_c_and_its_kin_stop_first_and_exit_130(spawn, board, short, tmp_pat
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert board.session.state == "done" and board.session.stop_reason == "operator_interrupt"
-    assert json.loads(out)["data"]["stop_reason"] == "operator_interrupt"
-    assert records()[0].first("close")["stop_reason"] == "operator_interrupt"
+    assert json.loads(out)["data"]["stop_reason"] == reason
+    assert records()[0].first("close")["stop_reason"] == reason
 
 
 def test_ctrl_c_on_a_board_that_does_not_acknowledge_sends_it_ctrl_c(spawn, board, short, tmp_path):
@@ -261,14 +284,19 @@ def test_a_full_disk_stops_the_session_first_and_keeps_what_was_recorded(spawn, 
 
 def test_a_bug_of_ours_stops_the_board_and_closes_the_record(rheo, run_words, board, tmp_path, monkeypatch):
     def broken(self, item, channels):
-        raise RuntimeError("a bug")
+        if item["state"] == "run":
+            raise RuntimeError("a bug")
 
     monkeypatch.setenv("RHEO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("rheobase.cli.progress.Progress.telemetry", broken)
     answer = rheo(*run_words, "--json")
     assert answer.code == 1 and answer.error["code"] == "bug"
     assert list((tmp_path / "cache").glob("crash-*.txt"))
-    assert board.session.state == "done" and records()[0].state == "complete"
+    [record] = records()
+    assert board.session.state == "done" and record.state == "complete"
+    close = record.first("close")
+    assert close["stop_reason"] == "host_error" and close["channels"]["1"]["pulses"] > 0
+    assert "An error of rheo itself ended the session" in answer.err and str(record.path) in answer.err
 
 
 # -- the control socket ----------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ ANSWERS = {
     "Note on the skin": "",
     "twitch": "yes",
     "respond": "walks easier",
-    "adverse event": "",
+    "adverse event": "none",
     "told to the person": "yes",
 }
 _REDRAWN = re.compile(rb"\x1b7\r[^\x1b]*\x1b8")
@@ -73,6 +73,7 @@ class Person(Terminal):
             reply = mine[words] if words in mine else ANSWERS[words]
             if isinstance(reply, list):
                 reply = reply.pop(0)
+            assert self.asked[-5:].count(asked) < 5, f"asked again and again: {asked[-200:]!r}"
             self.asked.append(asked)
             self.type(reply + "\r")
 
@@ -86,6 +87,10 @@ class Person(Terminal):
         """One press of the cursor key; shown: what the channel is then set to."""
         self.type("\x1b[A")
         self.shows(f"set to {shown}")
+
+    def reaches(self, shown):
+        """Wait until the set-point has reached the target of channel 1; shown: what the screen then has in both."""
+        self.until(lambda: re.search(rf"^> +1 +{shown} +{shown} ", self.text, re.M), f"Now at {shown}")
 
     def finish(self, **own):
         """Everything from the end of output to the end. Returns the exit code."""

@@ -17,13 +17,14 @@ import time
 import pyte
 from host.calling import environment
 
+RHEO = "import sys\nfrom rheobase.cli.main import main\nsys.exit(main())"
 WAIT_S = 60  # a slow machine; nothing here claims anything about wall time
 
 
 class Terminal:
-    """`rheo words` at a pty. transcript: all that it ever wrote, as text without escapes folded into lines."""
+    """`rheo words` at a pty. raw: all that it ever wrote. broken: Python to run in that process first."""
 
-    def __init__(self, *words, env=None, columns=80, rows=24):
+    def __init__(self, *words, env=None, columns=80, rows=24, broken=""):
         self.screen = pyte.HistoryScreen(columns, rows, history=5000)
         self._stream = pyte.ByteStream(self.screen)
         self.master, slave = pty.openpty()
@@ -35,7 +36,7 @@ class Terminal:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rheobase.cli.main", *map(str, words)],
+            [sys.executable, "-c", f"{broken}\n{RHEO}", *map(str, words)],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -3,6 +3,7 @@
 The board's interlock is in the test's hand, as on a real board. About 25 s of wall.
 """
 
+import signal
 import time
 
 import pytest
@@ -58,8 +59,8 @@ def test_a_screening_stop_starts_nothing_sends_nothing_and_is_recorded(person, b
     assert "Pacemaker" in one.text and "fear of needles" in one.text
     assert not {"configure", "arm", "start", "stop", "amplitude"} & set(board.seen)
     [record] = records()
-    assert [line["kind"] for line in record.lines] == ["open", "screening", "close"]
-    stops = record.first("screening")["answers"]["stops"]
+    assert [line["kind"] for line in record.lines if line.get("phase") != "so_far"] == ["open", "screening", "close"]
+    stops = record.answers("before")["answers"]["stops"]
     assert [name for name, value in stops.items() if value] == ["implant", "needle_phobia"]
     close = record.first("close")
     assert close["stop_reason"] is None and close["not_started"]["code"] == "screening" and close["channels"] == {}
@@ -95,7 +96,7 @@ def test_a_clinician_overrides_pregnancy_with_a_reason_that_is_recorded(person, 
     one.go("all leads off")
     assert one.finish() == 5 and "start" not in board.seen
     [record] = records()
-    assert record.first("screening")["answers"]["stops"]["pregnancy"] == "leg only, agreed"
+    assert record.answers("before")["answers"]["stops"]["pregnancy"] == "leg only, agreed"
     [override] = events(record, "override")
     assert (override["what"], override["reason"]) == ("pregnancy", "leg only, agreed")
     assert record.first("close")["not_started"]["code"] == "declined"
@@ -109,7 +110,7 @@ def test_a_preset_for_more_pairs_runs_after_fewer_are_confirmed_and_recorded(per
     assert one.finish(**{"needles are out": "8"}) == 5
     [record] = records()
     assert [e["what"] for e in events(record, "override")] == ["fewer_pairs"]
-    answers = record.first("screening")["answers"]
+    answers = record.answers("before")["answers"]
     assert answers["needles"] == {"in": 8, "unstimulated": 2} and len(answers["pairs"]) == 3
 
 
@@ -120,8 +121,78 @@ def test_ctrl_c_with_needles_in_still_counts_them_out(person, board):
     one.go("all leads off")
     assert one.finish() == 130 and "arm" not in board.seen
     [record] = records()
-    assert record.of("screening")[1]["needles_out"] == 2
+    assert record.answers("after")["needles_out"] == 2
     assert record.first("close")["not_started"]["code"] == "left"
+
+
+def test_needles_are_counted_for_the_channels_that_have_needles(person, board):
+    one = person("--on", "1=needles@2mA", "--on", "2=tens_conventional@5mA")
+    up_to_start(one, **{"Condition (": "sciatica", "or the size": ["2", "1"], "needles are in": "2"})
+    assert not any("carry the other lead" in asked for asked in one.asked)
+    one.type("no\r")
+    assert one.finish() == 5
+    assert records()[0].answers("before")["answers"]["needles"] == {"in": 2, "unstimulated": 0}
+
+
+def test_fewer_pairs_are_confirmed_protocol_by_protocol(person, board):
+    one = person("--on", "1=needles4@1mA", "--on", "2=needles@1mA", "--on", "3=needles@1mA")
+    one.go("or the size")
+    [asked] = [asked for asked in one.asked if "Go on with" in asked]
+    assert "needles4 is meant for 4 pairs: with 1" in asked
+    [override] = events(records()[0], "override")
+    assert override["reason"] == "needles4: 1 of 4 pairs, confirmed by the operator"
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_after_a_session_that_was_cut_off_the_operator_says_whether_this_is_a_new_one(person, board, answer):
+    board.session.remainder_ms = 20_000
+    one = person("needles")
+    up_to_start(one, **{"Is this a new session": answer})
+    assert any("was cut off with 20 s left" in asked for asked in one.asked)
+    one.type("no\r")
+    assert one.finish() == 5
+    [record] = records()
+    duration_ms = record.opened["channels"]["1"]["config"]["duration_ms"]
+    if answer == "yes":
+        [override] = events(record, "override")
+        assert override["what"] == "remainder" and "20 s left" in override["reason"]
+        assert duration_ms == 60_000 and board.session.remainder_ms is None
+    else:
+        assert events(record, "override") == [] and duration_ms == 20_000 and board.session.allowance_ms == 20_000
+
+
+def leave(one, how):
+    if how == "ctrl-c":
+        one.type("\x03")
+    elif how == "cable":
+        one.board.unplug()
+    else:
+        one.process.send_signal(how)
+
+
+@pytest.mark.parametrize("how, code", [("ctrl-c", 130), ("cable", 3), (signal.SIGTERM, 130), (signal.SIGHUP, 130)])
+def test_leaving_while_needles_are_put_in_is_loud_and_on_record(person, board, how, code):
+    one = person("needles")
+    one.go("needles are in")
+    [record] = records()
+    assert events(record, "needles_begun") and record.answers("before")["answers"]["needles"]["in"] is None
+    leave(one, how)
+    if how in ("ctrl-c", "cable"):
+        one.go("told to the person", **{"How many needles went in": "3", "needles are out": "3", "Is it off": "yes"})
+        one.type("yes\r")
+    assert one.end() == code and "arm" not in board.seen
+    [record] = records()
+    assert record.state == "complete" and record.answers("before")["answers"]["needles"]["in"] is None
+    after = record.answers("after")
+    if how in ("ctrl-c", "cable"):
+        assert one.bells >= 3
+        assert (after["needles_in"], after["needles_out"], after["mismatch"]) == (3, 3, False)
+    else:
+        assert (after["needles_in"], after["needles_out"], after["mismatch"]) == (None, None, None)
+        assert "The needles were NOT counted out" in one.text and one.bells >= 3
+        cause = {signal.SIGTERM: "terminated", signal.SIGHUP: "terminal_lost"}[how]
+        assert record.first("close")["not_started"]["code"] == cause
+        assert ("SIGTERM" in events(record, "note")[-1]["text"]) == (how == signal.SIGTERM)
 
 
 def test_a_terminal_that_closes_during_screening_leaves_a_closed_record_that_says_so(person, board):
@@ -131,7 +202,7 @@ def test_a_terminal_that_closes_during_screening_leaves_a_closed_record_that_say
     assert one.end() == 130 and "arm" not in board.seen
     [record] = records()
     assert record.state == "complete" and record.first("close")["not_started"]["code"] == "terminal_lost"
-    after = record.of("screening")[1]
+    after = record.answers("after")
     assert after["needles_in"] == 2 and after["needles_out"] is None and after["mismatch"] is None
 
 
@@ -174,7 +245,7 @@ def test_more_than_2_ma_per_cm2_is_acknowledged_before_anything_is_raised_or_sta
     acknowledged = [e["code"] for e in events(record, "acknowledged")]
     cfg = record.opened["channels"]["1"]["config"]
     if answer == "yes":
-        assert acknowledged == record.first("screening")["acknowledged"] == ["limit_current_density"]
+        assert acknowledged == record.answers("before")["acknowledged"] == ["limit_current_density"]
         assert cfg["dense_ok"] == 1
     else:
         assert acknowledged == [] and not cfg.get("dense_ok")
@@ -240,7 +311,7 @@ def test_skin_electrodes_take_steps_of_1_ma_and_no_needle_is_asked_for(person, b
     assert one.finish() == 130
     assert not [asked for asked in one.asked if "needles are" in asked or "sharps" in asked]
     assert steps(records()[0]) == [(1, 1000)]
-    assert "needle_phobia" not in records()[0].first("screening")["answers"]["stops"]
+    assert "needle_phobia" not in records()[0].answers("before")["answers"]["stops"]
 
 
 def test_esc_stops_although_the_board_does_not_answer_a_raise(person, board):
@@ -282,8 +353,51 @@ def test_a_pulled_cable_is_said_plainly_and_the_needles_are_still_counted(person
     assert "The board was lost in the middle of the session" in " ".join(one.text.split())
     assert one.finish(Is_it_off="yes") == 3
     [record] = records()
-    assert record.first("close")["stop_reason"] == "host_lost" and record.of("screening")[1]["mismatch"] is False
-    assert record.of("screening")[1]["output_zero"] is False
+    assert record.first("close")["stop_reason"] == "host_lost" and record.answers("after")["mismatch"] is False
+    assert record.answers("after")["output_zero"] is False
+
+
+BUG = """
+from rheobase.therapist.live import Live
+Live._mark = lambda self, level: 1 / 0
+"""
+
+
+def test_a_bug_while_output_is_on_stops_first_and_then_the_steps_after_it_run(person, board):
+    one = started(person("needles", broken=BUG))
+    one.raise_once("0.2 mA")
+    one.type("s")
+    one.go("all leads off")
+    assert board.session.state == "done" and not board.output.playing
+    assert "An error of rheo itself ended the session." in one.text
+    assert one.finish() == 1
+    [record] = records()
+    assert str(record.path) in one.text.replace("\n", "") and "ZeroDivisionError" in one.text
+    assert record.state == "complete" and record.first("close")["stop_reason"] == "host_error"
+    assert record.answers("after")["needles_out"] == 2 and record.answers("after")["aftercare_told"] is True
+
+
+CLOSED = """
+import os
+def refusing(path, *rest, open=os.open, **more):
+    if path == {path}:
+        raise PermissionError(13, "Permission denied")
+    return open(path, *rest, **more)
+os.open = refusing
+"""
+
+
+def test_a_terminal_that_belongs_to_another_user_shows_the_live_screen(person, board):
+    one = started(person("needles", broken=CLOSED.format(path="os.ttyname(0)")))  # as after `su`
+    one.type("q")
+    assert one.finish() == 130
+
+
+def test_a_terminal_that_cannot_show_the_live_screen_is_found_before_any_needle(person, board):
+    one = person("needles", broken=CLOSED.format(path="'/dev/tty'"))
+    assert one.end() == 8
+    assert "The live screen cannot write to /dev/tty" in one.text and "TERM=dumb" in one.text
+    assert records() == [] and "configure" not in board.seen
 
 
 # -- after -----------------------------------------------------------------------------------------------------
@@ -296,9 +410,40 @@ def test_a_needle_that_is_missing_is_loud_and_recorded(person, board):
     assert "NEEDLES DO NOT MATCH: 3 in, 2 out." in one.text and one.bells >= 6
     assert one.finish(**{"What was done": "found under the towel"}) == 130
     [record] = records()
-    after = record.of("screening")[1]
+    after = record.answers("after")
     assert (after["needles_in"], after["needles_out"], after["mismatch"]) == (3, 2, True)
     assert [e["text"] for e in events(record, "note")][-1] == "Mismatch: found under the towel"
+
+
+def over(person, board, **own):
+    """A session whose time is over, at the first question after it."""
+    one = started(person("needles", "--duration", "2s"), **own)
+    one.go("all leads off")
+    assert board.session.stop_reason == "time_over"
+    return one
+
+
+def test_a_session_that_ran_to_its_end_is_0_only_if_the_steps_after_it_were_answered(person, board):
+    assert over(person, board).finish() == 0
+
+
+def test_needles_that_are_missing_are_no_exit_0(person, board):
+    one = over(person, board, **{"needles are in": "3"})
+    assert one.finish(**{"needles are out": "2", "What was done": "looking for it"}) == 6
+    text = " ".join(one.text.split())
+    assert "Needles are not accounted for: in 3, out 2." in text and "The board itself is fine" in text
+
+
+@pytest.mark.parametrize(
+    "until, says", [("needles are out", "in 2, out not counted"), ("told to the person", "Nobody knows")]
+)
+def test_steps_after_that_nobody_answered_are_no_exit_0(person, board, until, says):
+    one = over(person, board)
+    one.go(until)
+    one.type("\x03")
+    one.question()
+    one.type("\x03")
+    assert one.end() == 6 and says in " ".join(one.text.split())
 
 
 def test_needles_that_stay_are_waited_for_or_ended_early_with_a_reason(person, board):
@@ -312,7 +457,20 @@ def test_needles_that_stay_are_waited_for_or_ended_early_with_a_reason(person, b
     assert one.finish(Reason="the person felt faint", adverse="felt faint, lay down") == 130
     [record] = records()
     assert events(record, "override")[0]["what"] == "dwell" and "faint" in events(record, "override")[0]["reason"]
-    assert record.of("screening")[1]["adverse"] == "felt faint, lay down"
+    assert record.answers("after")["adverse"] == "felt faint, lay down"
+
+
+def test_enter_pressed_twice_answers_no_question_that_nobody_has_read(person, board):
+    one = started(person("tens_conventional"), **{"Condition (": "muscle pain"})
+    one.type("q")
+    one.go("Note on the skin", skin_as=["yes\r\r"])  # more Enters than one, before the next question is there
+    one.type("a red spot\r")
+    one.go("adverse event")
+    one.type("\r")
+    one.expect("Please write something.")
+    assert one.finish(adverse=["None."]) == 130
+    after = records()[0].answers("after")
+    assert after["skin_note"] == "a red spot" and after["adverse"] is None
 
 
 def test_a_terminal_that_closes_in_the_steps_after_closes_the_record_honestly(person, board):
@@ -322,7 +480,7 @@ def test_a_terminal_that_closes_in_the_steps_after_closes_the_record_honestly(pe
     one.hang_up()
     assert one.end() == 130
     [record] = records()
-    after = record.of("screening")[1]
+    after = record.answers("after")
     assert record.state == "complete" and after["leads_off"] is True
     assert after["needles_out"] is None and after["mismatch"] is None and after["pain"] is None
 
@@ -336,7 +494,7 @@ def test_ctrl_c_in_the_steps_after_warns_first(person, board):
     one.question()
     one.type("\x03")
     assert one.end() == 130
-    assert records()[0].of("screening")[1]["needles_out"] is None
+    assert records()[0].answers("after")["needles_out"] is None
 
 
 def test_the_next_session_of_a_code_is_reminded_and_starts_at_zero(person, board):
@@ -349,6 +507,7 @@ def test_the_next_session_of_a_code_is_reminded_and_starts_at_zero(person, board
         started(one, **{"Code:": "B-2", "Course": "1", "Sessions planned": ""})
         assert "0.00" in one.text
         one.raise_once("0.2 mA")
+        one.reaches("0.20")
         one.type("c")
         one.shows("comfortable at")
         one.type("q")

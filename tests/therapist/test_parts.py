@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 import tomllib
 
 import pytest
@@ -11,6 +12,7 @@ from rheobase.errors import Refused, UsageError
 from rheobase.keys import ESCAPE_S, QUIET_S, Keys, RaiseGate, decode, unfinished
 from rheobase.therapist import plan, screen, screening
 from rheobase.therapist.live import STEP_UA, Live
+from rheobase.therapist.visit import Visit
 
 # -- keys ------------------------------------------------------------------------------------------------------
 
@@ -32,6 +34,8 @@ def test_every_stop_key_and_every_escape_that_is_no_cursor_key_stops(data):
         (b"\x1b[15~\x1b[3~", []),  # F5, Delete
         (b"+-\t2p", ["up", "down", "right", "2", "p"]),
         (b"\x1b[A\x1b", ["up", "stop"]),
+        ("ò²€".encode(), ["ò", "²", "€"]),  # each is a key, and none of them one of ours
+        (b"\xe9q\xc3", ["\ufffd", "stop", "\ufffd"]),  # another encoding's bytes: a stop beside them is a stop
     ],
 )
 def test_cursor_keys_are_never_taken_for_esc(data, names):
@@ -97,7 +101,9 @@ def test_the_screen_fits_80_by_24_with_everything_in_it(count, state):
 
 def test_the_screen_says_where_the_contractions_are_and_what_starts():
     shown = model(1, state="loaded")
-    assert "STARTING" in screen.lines(shown)[1] and "time left" not in screen.lines(shown)[1]  # not known yet
+    assert "STARTING" in screen.lines(shown)[1] and "time left" not in screen.lines(shown)[1]
+    shown.state = "ramp_up"  # its event comes before the first telemetry: still not known
+    assert "RAMPING UP" in screen.lines(shown)[1] and "time left" not in screen.lines(shown)[1]
     shown.rows[0].about = ("50 Hz, 300 µs a phase, 10 s on, 50 s off", "steps of 1 mA, at most 25 mA")
     shown.rows[0].contractions = (3, 15)
     [line] = [line for line in screen.lines(shown) if "10 s on" in line]
@@ -120,7 +126,7 @@ def test_the_output_is_said_in_words():
 def test_a_terminal_that_takes_nothing_never_blocks_the_painter_and_is_found_out(monkeypatch):
     monkeypatch.setattr("rheobase.therapist.live.HUNG_S", -1.0)
     master, slave = os.openpty()
-    painter = screen.Painter(slave)
+    painter = screen.Painter(screen.open_terminal(os.ttyname(slave)))
     live = Live(Told(), model(1), {1: (300, "x")}, warn, painter, print, painter.bell)
     for n in range(2000):
         painter.draw([f"{n} " + "x" * 70] * 24)
@@ -128,6 +134,16 @@ def test_a_terminal_that_takes_nothing_never_blocks_the_painter_and_is_found_out
     painter.close()
     os.close(slave)
     os.close(master)
+
+
+def test_the_dwell_goes_on_while_the_computer_sleeps(monkeypatch):
+    clocks = {time.CLOCK_BOOTTIME: 1000.0, time.CLOCK_MONOTONIC: 500.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: clocks[clock])
+    one = Visit(type("Request", (), {"acknowledged": ()})(), None, 0)
+    one.session, one.console = Told(), type("Console", (), {})()
+    one.needles_are_in(2, 0)
+    clocks[time.CLOCK_BOOTTIME] += 1200  # asleep all the time: the other clock stood still
+    assert one.stayed_ms() == 1_200_000
 
 
 # -- live ------------------------------------------------------------------------------------------------------
@@ -185,6 +201,16 @@ def test_steps_are_0_2_ma_on_needles_and_1_ma_on_skin_and_end_at_the_ceiling():
     assert session.targets[1] == 0
 
 
+def test_a_key_that_means_nothing_does_nothing():
+    session, said = Told(), []
+    live = live_with(session, said, [])
+    for name in ("ò", "²", "³", "¹", "٣", "x", "9", "\ufffd", "é"):
+        live.typed([name])
+    assert said == [] and session.targets == {1: 0} and session.notes == [] and live.model.selected == 0
+    live.typed(["1"])
+    assert said == ["Channel 1 is chosen."]
+
+
 def test_nothing_is_raised_while_paused_and_a_refusal_is_said():
     session, said = Told(), []
     live = live_with(session, said, [], state="paused")
@@ -194,6 +220,54 @@ def test_nothing_is_raised_while_paused_and_a_refusal_is_said():
     session.refuses = "Too much for all channels together."
     live.typed(["up"])
     assert session.targets[1] == 0 and said[-1] == session.refuses
+
+
+def at(live, set_ua, state="run"):
+    row = {"set_ua": set_ua, "meas_ua": set_ua, "ohms": 1, "pulses": 1}
+    live.telemetry({"state": state, "t_left_ms": 1000}, {"1": row})
+
+
+def marked(session):
+    return [fields["ua"] for event, fields in session.notes if event == "titration"]
+
+
+def test_a_level_is_marked_only_at_a_current_that_has_flowed():
+    session, said = Told(), []
+    live = live_with(session, said, [], cap=1000)
+    at(live, 0)
+    live.typed(["up"])
+    for set_ua in (0, 100, 199):  # on the way up
+        at(live, set_ua)
+        live.typed(["s"])
+        assert marked(session) == [] and "wait until Now is at Set" in said[-1]
+    at(live, 200)
+    live.typed(["s"])
+    assert marked(session) == [200] and said[-1] == "Channel 1: sensory at 0.2 mA, recorded."
+    live.typed(["up"])
+    live.typed(["c"])  # at once: telemetry still tells of the old target
+    assert marked(session) == [200]
+    at(live, 400)
+    live.typed(["down"])
+    at(live, 300)  # on the way down
+    live.typed(["c"])
+    at(live, 200)
+    at(live, 150, state="ramp_down")
+    live.typed(["c"])
+    assert marked(session) == [200]
+
+
+def test_a_contraction_is_marked_once_it_has_reached_its_target_and_not_between_two():
+    session, said = Told(), []
+    session.journal = type("Journal", (), {"dose": type("Dose", (), {"contractions": lambda self, n: 1})()})
+    live = live_with(session, said, [], cap=1000)
+    live.rows[1].contractions = (0, 5)
+    live.typed(["up"])
+    for set_ua, marks in ((0, 0), (100, 0), (200, 1), (150, 1), (0, 0), (100, 0)):
+        session.notes.clear()
+        at(live, set_ua)
+        live.typed(["c"])
+        assert len(marked(session)) == marks
+        assert marks or "wait until Now is at Set of a contraction" in said[-1]
 
 
 def test_a_sound_when_output_becomes_active_when_it_passes_10_ma_and_at_a_fault():
@@ -286,11 +360,19 @@ def test_conditions_that_pages_name_a_dwell_for_exist():
 # -- plan ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["Jo Smith", "JosephineSmith", "a\tb", "ä", "a/b"])
-def test_what_could_be_a_name_is_no_code(text):
+@pytest.mark.parametrize(
+    "text",
+    ["Jo Smith", "JosephineSmith", "a\tb", "ä", "a/b", "Smith", "Smith1", "JS", "A-B", "jones-85"]
+    + ["120385", "1985312", "19850312", "12-03-1985", "1985-3-12"],
+)
+def test_what_could_be_a_name_or_a_date_is_no_code(text):
     with pytest.raises(UsageError, match="code"):
         plan.check_code(text)
-    assert plan.check_code(" A-017 ") == "A-017"
+
+
+@pytest.mark.parametrize("text", ["A-017", "B-2", "KNE-3", "12345", "123456789", "1-2"])
+def test_a_code_of_a_list_is_a_code(text):
+    assert plan.check_code(f" {text} ") == text
 
 
 def made(folder, code, *lines, number=1):
@@ -314,28 +396,47 @@ def test_sessions_done_are_those_of_the_code_in_which_current_was_given(tmp_path
     with crashed.path.open("a") as torn:
         torn.write('{"n": 3, "ki')
     given, none = ({"channels": {"1": {"pulses": 9, "peak_ua": ua, "charge_nc": ua // 10}}} for ua in (200, 0))
-    made(tmp_path, "B", RAN, ("close", none))  # never raised: output was on, and nobody got anything
+    made(tmp_path, "D", RAN, ("close", none))  # never raised: output was on, and nobody got anything
     made(tmp_path, "D", RAN, ("close", given))
-    assert len(plan.past("D", tmp_path)) == 1
-    assert len(plan.past("A", tmp_path)) == 2 and len(plan.past("B", tmp_path)) == 1 and plan.past("C", tmp_path) == []
+    assert [session["ran"] for session in plan.past("D", tmp_path)].count(True) == 1
+    assert [session["ran"] for session in plan.past("A", tmp_path)].count(True) == 2
+    assert len(plan.past("B", tmp_path)) == 1 and plan.past("C", tmp_path) == []
+    assert plan.past("b", tmp_path) == plan.past("B", tmp_path)  # however it is typed, it is the same code
 
 
 def test_the_reminder_has_the_comfortable_level_or_the_highest_set_and_the_response(tmp_path):
     made(
         tmp_path, "A",
-        ("screening", {"phase": "before", "answers": {"pain": 7, "pairs": [{"channel": 1, "site": "gluteus"}]}}),
+        ("screening", {"phase": "before", "answers": {"pain": 7, "needles": {"in": 3},
+                                               "pairs": [{"channel": 1, "site": "gluteus"}]}}),
+        ("event", {"event": "order", "protocol": "ea_2hz", "channels": {"1": {}, "2": {}},
+                   "load": {"needle": {"diameter_um": 250, "length_um": 30000}}}),
         RAN,
         ("event", {"event": "amplitude", "channel": 1, "ua": 2000}),
         ("event", {"event": "titration", "channel": 1, "level": "comfortable", "ua": 1800}),
         ("event", {"event": "amplitude", "channel": 1, "ua": 2200}),
         ("event", {"event": "amplitude", "channel": 2, "ua": 600}),
         ("screening", {"phase": "after", "pain": 3, "response": "less stiff"}),
-        ("close", {"stop_reason": "time_over"}),
+        ("close", {"stop_reason": "time_over", "duration_ms": 1_200_040}),
     )  # fmt: skip
-    text = "\n".join(plan.reminder(plan.past("A", tmp_path)[0]))
-    for words in ("gluteus): 1.8 mA, comfortable", "channel 2: 0.6 mA at most", "7 before, 3 after", "less stiff"):
+    text = "\n".join(plan.reminder(plan.past("A", tmp_path)))
+    told = ["3 needles, 0.25 x 30 mm", "20 min", "gluteus): 1.8 mA, comfortable", "channel 2: 0.6 mA at most"]
+    for words in [*told, "7 before, 3 after", "less stiff"]:
         assert words in text
     assert "starts at 0 mA" in text
+
+
+def test_every_adverse_event_of_a_code_is_told_also_of_a_session_that_never_started_or_broke_off(tmp_path):
+    after = {"phase": "after", "response": "", "adverse": "a bruise"}
+    made(tmp_path, "A-1", RAN, ("screening", after), ("close", {"stop_reason": "time_over"}))
+    made(tmp_path, "a-1", ("screening", {**after, "adverse": "fainted at the needle"}), ("close", {}))
+    given = {"phase": "so_far", "part": "after", "answers": {"adverse": "a burn"}}
+    made(tmp_path, "A-1", RAN, ("screening", given))  # its host was killed
+    made(tmp_path, "A-1", RAN, ("screening", {**after, "adverse": None}), ("close", {"stop_reason": "time_over"}))
+    text = "\n".join(plan.reminder(plan.past("A-1", tmp_path)))
+    assert text.count("ADVERSE EVENT on 20") == 3
+    for words in ("a bruise", "fainted at the needle", "a burn"):
+        assert words in text
 
 
 def test_telemetry_is_not_even_parsed_when_sessions_are_counted(tmp_path, monkeypatch):

@@ -44,6 +44,7 @@ def test_a_needle_session_from_the_first_question_to_the_last_is_a_whole_record(
     person.shows("RUNNING")
     assert person.bells == 0 and "OUTPUT ZERO" in person.text
     person.raise_once("0.2 mA")
+    person.reaches("0.20")
     person.type("s")
     person.shows("sensory at 0.2 mA")
     person.shows("sensory 0.20")
@@ -61,7 +62,7 @@ def test_a_needle_session_from_the_first_question_to_the_last_is_a_whole_record(
     assert (
         record.opened["load"] == {"needle": {"diameter_um": 250, "length_um": 30000}} and not record.opened["assumed"]
     )
-    before, after = record.of("screening")
+    before, after = record.answers("before"), record.answers("after")
     answers = before["answers"]
     assert before["phase"] == "before" and not before["yes"]
     assert answers["condition"] == "sciatica" and answers["consent"] and answers["risks_told"] and answers["pain"] == 6
@@ -105,14 +106,15 @@ def test_every_way_to_stop_leaves_the_output_off_and_the_record_whole(sit_down, 
     [record] = records()
     assert record.state == "complete"
     close = record.first("close")
-    assert close["stop_reason"] == ("operator_key" if key in ("esc", "space", "q") else "operator_interrupt")
-    after = record.of("screening")[1]
+    reasons = {"ctrl-c": "operator_interrupt", "closed terminal": "terminal_lost"}
+    assert close["stop_reason"] == reasons.get(key, "operator_key")
+    after = record.answers("after")
     assert after["output_zero"] is True and after["needles_in"] == 2
     if key in STOPS:
         assert after["mismatch"] is False
     else:  # nobody counted, and the record does not pretend
         assert after["mismatch"] is None and after["needles_out"] is None
-        assert "the terminal was closed" in events(record, "note")[-1]["text"]
+        assert "The terminal was closed" in events(record, "note")[-1]["text"]
 
 
 def test_pause_brings_the_output_to_zero_and_resume_ramps_from_zero(sit_down, emulated):
@@ -147,12 +149,13 @@ def test_a_fault_is_shown_in_plain_words_with_what_to_do_and_the_steps_after_it_
     try:
         person.go("all leads off")
         assert "The interlock is open." in person.text and "Close the interlock" in person.text
+        assert "`rheo clear-fault`" in " ".join(person.text.split()).replace("!!! ", "")
         assert person.bells > heard
         assert person.finish() == 6
     finally:
         switch.set_interlock(emulated.pty, closed=True)
     [record] = records()
     assert record.first("close")["stop_reason"] == "interlock_open"
-    assert record.of("screening")[1]["mismatch"] is False
+    assert record.answers("after")["mismatch"] is False
     with open_board(emulated.pty) as board:
         assert board.call("clear_fault")["state"] == "idle"

@@ -1,6 +1,6 @@
 """Why output ended: the one list of stop reasons and faults, with the words for people. No logic."""
 
-# Reasons that are an ordinary end. `run` exits 0 on the first two.
+# Reasons that are an ordinary end, or the host's own. `run` exits 0 on the first two.
 ENDS = {
     "time_over": "The session time is over.",
     "stop_command": "Stopped by command.",
@@ -8,6 +8,9 @@ ENDS = {
     "operator_interrupt": "Stopped by Ctrl-C on the host.",
     "auto_disarm": "Not started within 60 s of arming: disarmed. Arm again.",
     "limit": "A limit was reached: a pause of more than 5 min, or the session's last allowance.",
+    "terminal_lost": "The terminal was closed, or took nothing any more.",
+    "terminated": "The system ended rheo (SIGTERM).",
+    "host_error": "An error of rheo itself ended the session.",
 }
 
 # Faults: latched until cleared, and cleared only once the cause is gone. name: (sentence, what to do).

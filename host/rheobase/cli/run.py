@@ -87,6 +87,8 @@ def _unasked(app, board, wanted):
     order.judge(wanted, board.info)
     for line in order.describe(wanted, board.info, board.emulated):
         app.note(line)
+    if left := guide.cut_off(board):
+        app.warn(f"{left} This is a new one.")
     view = Progress(app, board)
     with single_keys() as fd:
         if fd is not None and view.line_mode:
@@ -95,7 +97,7 @@ def _unasked(app, board, wanted):
         watched = guide.Guide(keys.Keys(fd) if fd is not None else None)
         ran = session.Session(board, wanted, app.log_dir, view, watched)
         try:
-            return ran, ran.run()
+            return ran, _played(app, ran)
         finally:
             view.clear()
 
@@ -107,7 +109,16 @@ def _guided(app, board, request):
 
     visit = Visit(request, app.log_dir, sys.stdin.fileno())
     ran = session.Session(board, None, app.log_dir, None, visit)
-    return ran, ran.run()
+    return ran, _played(app, ran)
+
+
+def _played(app, session):
+    """What session.run() returns. A bug goes on from here, after what matters more has been said."""
+    try:
+        return session.run()
+    finally:
+        if session.bug and session.journal:
+            app.warn(f"{session.error.message} The record is {session.journal.path}.")
 
 
 def _forget_lost_terminal():

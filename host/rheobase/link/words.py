@@ -78,8 +78,8 @@ def to_error(error):
 
 def fault_error(fault, channel=None):
     """DeviceFault for a latched fault's name. channel: whose lead it is, where it is one's."""
-    remedy = faults.remedy(fault) or "`rheo clear-fault` once the cause is gone."
-    return DeviceFault(str(fault), f"The board is in fault: {fault_sentence(fault, channel)}", remedy)
+    hint = f"{faults.remedy(fault)} `rheo clear-fault` clears it; until then no session starts.".lstrip()
+    return DeviceFault(str(fault), f"The board is in fault: {fault_sentence(fault, channel)}", hint)
 
 
 def fault_sentence(fault, channel=None):

@@ -5,8 +5,9 @@ Never raises for a person's answer; a terminal that goes in the middle leaves wh
 
 from rheocore import faults
 
-from rheobase.errors import EXIT_FAULT, DeviceLost
+from rheobase.errors import EXIT_BUG, EXIT_FAULT, DeviceLost, RheoError
 from rheobase.therapist import screening
+from rheobase.therapist.before import COUNT_MAX
 from rheobase.therapist.console import Left, Lost
 
 FIELDS = ("output_zero", "leads_off", "dwell_ms", "needles_out", "needles_in", "mismatch", "sharps", "skin",
@@ -15,7 +16,7 @@ FIELDS = ("output_zero", "leads_off", "dwell_ms", "needles_out", "needles_in", "
 
 def ask(visit):
     """Fields of the second screening line; None is "not known"."""
-    found = unknown(visit)
+    found = visit.found = unknown(visit)
     visit.console.patient = True
     try:
         _why(visit)
@@ -24,8 +25,8 @@ def ask(visit):
             _needles(visit, found)
         _person(visit, found)
     except (Left, Lost) as end:
-        how = "the terminal was closed" if isinstance(end, Lost) else "the operator left"
-        visit.session.note("note", text=f"The steps after the session were not finished: {how}.")
+        how = faults.sentence(end.cause) if isinstance(end, Lost) else "The operator left."
+        visit.session.note("note", text=f"The steps after the session were not finished. {how}")
         if visit.needles and found["needles_out"] is None:
             found["dwell_ms"] = None
             visit.console.alarm("The needles were NOT counted out. The record says that nobody knows.")
@@ -37,13 +38,26 @@ def unknown(visit):
     return {**dict.fromkeys(FIELDS), "needles_in": visit.needles["in"] if visit.needles else 0}
 
 
+def unfinished(found):
+    """RheoError where needles are not accounted for, or where nobody knows about the other steps; else None."""
+    hint = "The board itself is fine: no fault is latched."
+    if found["mismatch"] or (found["needles_in"] != 0 and found["needles_out"] is None):
+        counted = [("not counted" if n is None else str(n)) for n in (found["needles_in"], found["needles_out"])]
+        message = "Needles are not accounted for: in {}, out {}. One may still be in the person.".format(*counted)
+        return RheoError("needles_unaccounted", message, hint, EXIT_FAULT)
+    if None in [found[name] for name in ("output_zero", "leads_off", "skin", "aftercare_told")]:
+        message = "Nobody knows whether the steps after the session were done."
+        return RheoError("steps_unknown", message, hint, EXIT_FAULT)
+    return None
+
+
 def _why(visit):
     """How the output ended, in plain words, and what to do about it."""
     console, session = visit.console, visit.session
     error, reason = session.error, session.stop_reason
     if isinstance(error, DeviceLost):
         console.alarm(error.message, error.hint or "")
-    elif error is not None and (error.exit_code == EXIT_FAULT or reason in faults.FAULTS):
+    elif error is not None and (error.exit_code in (EXIT_FAULT, EXIT_BUG) or reason in faults.FAULTS):
         console.alarm(f"Stopped. {error.message}", error.hint or "")
     elif not session.started:
         console.say("", error.message if error else "Not started.")
@@ -72,7 +86,9 @@ def _leads(visit, found):
 
 def _needles(visit, found):
     console = visit.console
-    if visit.dwell_ms:
+    if visit.needles["in"] is None:
+        _count_in(visit, found)
+    elif visit.dwell_ms:
         _dwell(visit)
     console.title("Needles out")
     console.say("Take the needles out, and count them.")
@@ -89,6 +105,15 @@ def _needles(visit, found):
     if found["mismatch"]:
         visit.session.note("note", text="Mismatch: " + console.text("What was done about it"))
     found["sharps"] = console.yes(screening.ask("sharps"))
+
+
+def _count_in(visit, found):
+    """Nobody got as far as to count them in."""
+    visit.console.alarm("Needles may be in the person: nobody has counted them in.")
+    count = visit.console.number(f"How many needles went in? (0 to {COUNT_MAX})", 0, COUNT_MAX)
+    found["needles_in"] = count
+    visit.needles = {"in": count, "unstimulated": None}
+    visit.session.note("note", text=f"Needles counted in only after the session had been given up: {count}.")
 
 
 def _dwell(visit):
@@ -116,7 +141,8 @@ def _person(visit, found):
     if "needle" in visit.electrodes:
         found["twitch"] = console.yes(screening.ask("twitch"))
     found["response"] = console.text(screening.ask("response"))
-    found["adverse"] = console.text(screening.ask("adverse"), 0) or None
+    adverse = console.text(screening.ask("adverse"))
+    found["adverse"] = None if adverse.lower().rstrip(".") in ("none", "no") else adverse
     console.title("Aftercare")
     found["aftercare"] = screening.aftercare(visit.electrodes)
     console.say(*[f"  {text}" for text in found["aftercare"]])

@@ -34,12 +34,13 @@ def _stops(visit):
     console = visit.console
     console.title("Any of these? Then no session")
     found = _checklist(console, screening.items("stop", visit.electrodes))
-    stops = visit.answers["stops"] = {item["id"]: False for item in screening.items("stop", visit.electrodes)}
+    stops = {item["id"]: item in found for item in screening.items("stop", visit.electrodes)}
+    visit.answers["stops"] = stops
     for item in found:
-        stops[item["id"]] = _overridden(console, item) or True
-    for item in found:
-        if stops[item["id"]] is not True:
-            visit.override(item["id"], stops[item["id"]])
+        reason = _overridden(console, item)
+        if reason:
+            stops[item["id"]] = reason
+            visit.override(item["id"], reason)
     standing = [item["ask"] for item in found if stops[item["id"]] is True]
     if standing:
         raise Refused("screening", "Not started: " + "; ".join(standing) + ".")
@@ -61,7 +62,7 @@ def _cautions(visit):
     console = visit.console
     console.title("Any of these? Then say why the session goes on all the same")
     found = _checklist(console, screening.items("caution", visit.electrodes))
-    cautions = visit.answers["cautions"] = {}
+    cautions = visit.answers["cautions"] = {item["id"]: True for item in found}  # True: not yet said why
     for item in found:
         console.say(f"  {item['ask']}. Why go on? (`stop` to end here)")
         reason = console.text("Reason", REASON_LEAST)

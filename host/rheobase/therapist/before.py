@@ -13,10 +13,6 @@ COUNT_MAX = 12  # one needle (elbow) up to 12 (neck, low back)
 def ask(visit):
     """Fills the rest of visit.answers. Raises Refused, DeviceFault."""
     session = visit.session
-    for override in visit.overrides:
-        session.note("override", **override)
-    for code in visit.acknowledged:
-        session.note("acknowledged", code=code, value=visit.dense_above_ua)
     session.configure()  # the board's own judgement comes before any needle
     checks = visit.answers["checks"] = {}
     visit.answers["needles"] = {"in": 0, "unstimulated": 0}
@@ -38,8 +34,9 @@ def _needles(visit, checks):
     console = visit.console
     console.title("Needles in")
     must(visit, "sterile", checks)
+    visit.needles_begin()
     console.say("Insert the needles now. The leads stay off.")
-    pairs = len(visit.session.order.parts)
+    pairs = sum(part.cfg["electrode"] == "needle" for part in visit.session.order.parts)
     while True:
         count = console.number(f"{screening.ask('needles_in')} (1 to {COUNT_MAX})", 1, COUNT_MAX)
         if count >= 2 * pairs:
@@ -61,14 +58,11 @@ def _pairs(visit):
     console.say("Not connected yet: only written down.")
     pairs = visit.answers["pairs"] = []
     for part in visit.session.order.parts:
-        pairs.append(
-            {
-                "channel": part.n,
-                "site": console.text(f"Channel {part.n}: muscle or site", most=40),
-                "lead_a": console.text(f"Channel {part.n}: lead A goes to", most=40),
-                "lead_b": console.text(f"Channel {part.n}: lead B goes to", most=40),
-            }
-        )
+        pair = {"channel": part.n}
+        pairs.append(pair)
+        pair["site"] = console.text(f"Channel {part.n}: muscle or site", most=40)
+        pair["lead_a"] = console.text(f"Channel {part.n}: lead A goes to", most=40)
+        pair["lead_b"] = console.text(f"Channel {part.n}: lead B goes to", most=40)
 
 
 def _output_zero(visit, checks):

@@ -5,6 +5,7 @@ from rheocore.units import fmt_duration
 from rheobase import library
 from rheobase.cli.main import WORDING
 from rheobase.errors import RheoError
+from rheobase.guide import cut_off
 from rheobase.therapist import plan, screening
 
 ELECTRODES = {"needle": "needles", "skin": "skin pads"}
@@ -23,16 +24,17 @@ def person(visit):
     console = visit.console
     console.title("The person")
     console.say(
-        "A free code lets the next session remind you of this one. No name: at most 12 letters, digits, - or _, "
-        "without a space. Enter alone: no code, no reminder."
+        "A free code such as A-017 lets the next session remind you of this one. No name, no initials, no date: at "
+        "most 12 letters, digits, - or _, with a digit in it. Enter alone: no code, no reminder."
     )
     visit.person = console.ask("Code", lambda text: plan.check_code(text) if text else None)
     if visit.person is None:
         return
-    sessions = plan.past(visit.person, visit.log_dir)
+    past = plan.past(visit.person, visit.log_dir)
+    sessions = [session for session in past if session["ran"]]
     last = next((s["plan"] for s in reversed(sessions) if s["plan"]), {})
-    if sessions:
-        console.say("", *plan.reminder(sessions[-1]), "")
+    if told := plan.reminder(past):
+        console.say("", *told, "")
     for at, name in enumerate(plan.COURSES, 1):
         console.say(f"  {at}  {plan.COURSES[name][2]}")
     names = list(plan.COURSES)
@@ -84,6 +86,17 @@ def protocol(visit):
     if request.needle and chosen["electrode"] != "needle" or request.pad and chosen["electrode"] != "skin":
         console.say("  The electrode of the command line does not fit this protocol and is left aside.")
         request.needle = request.pad = None
+
+
+def remainder(visit):
+    """A session that a reset or a loss cut off: is this a new one, or the rest of it?"""
+    left = cut_off(visit.session.board)
+    if left is None:
+        return
+    visit.console.say("", left)
+    visit.is_new = visit.console.yes("Is this a new session? `no`: only that rest may run")
+    if visit.is_new:
+        visit.override("remainder", f"{left} A new one, confirmed by the operator.")
 
 
 def _found(text, known):

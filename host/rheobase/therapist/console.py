@@ -20,7 +20,11 @@ TEXT_MAX = 200  # characters kept of an answer
 
 
 class Lost(Exception):
-    """The terminal has gone: nobody will answer."""
+    """Nobody will answer any more. cause: "terminal_lost" or "terminated"."""
+
+    def __init__(self, cause="terminal_lost"):
+        super().__init__(cause)
+        self.cause = cause
 
 
 class Left(Exception):
@@ -30,19 +34,21 @@ class Left(Exception):
 class Console:
     """session: session.Session, served while waiting. fd: of the terminal. stream: where to write (stderr).
 
+    keep: called before every question: whatever was answered is to be kept before anything else is asked.
     prefix: a function whose text stands before every question (the dwell timer), kept up to date while one waits.
-    patient: the first Ctrl-C at a question is answered with a word of warning.
+    patient: after output: the first Ctrl-C at a question is answered with a word of warning, and nothing typed before
+    a question was there to be read answers it.
     """
 
-    def __init__(self, session, fd, stream=None):
+    def __init__(self, session, fd, keep, stream=None):
         self.session = session
         self.fd = fd
+        self.keep = keep
         self.stream = stream or sys.stderr
         self.plain = os.environ.get("TERM", "dumb") == "dumb"
         self.prefix = lambda: ""
         self.patient = False
-        with contextlib.suppress(termios.error):
-            termios.tcflush(fd, termios.TCIFLUSH)  # typed before anything was asked
+        self._forget_typed()  # before anything was asked
 
     # -- out -----------------------------------------------------------------------------------------------------
 
@@ -125,6 +131,9 @@ class Console:
 
     def hold(self, text, over, enter="end"):
         """Show text() until over() is true: True. False as soon as Enter is pressed (enter="end")."""
+        self.keep()
+        if self.patient:
+            self._forget_typed()
         shown_s = -1e9
         shown = None
         while not over():
@@ -145,6 +154,9 @@ class Console:
 
     def _line(self, prompt):
         """What was typed until Enter."""
+        self.keep()
+        if self.patient:
+            self._forget_typed()
         warned = not self.patient
         while True:
             prefix = self.prefix()
@@ -167,6 +179,10 @@ class Console:
                 self.say("  The steps after a session matter. Ctrl-C once more leaves them, and the record says that")
                 self.say("  what was not answered is not known.")
 
+    def _forget_typed(self):
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self.fd, termios.TCIFLUSH)
+
     def _answered(self):
         """True if Enter was pressed meanwhile: the cursor has left the line of the question."""
         return bool(select.select([self.fd], [], [], 0)[0])
@@ -176,7 +192,7 @@ class Console:
         readable = self.session.turn(timeout_s, self.fd)
         interrupts = self.session.interrupts
         if interrupts.gone:
-            raise Lost
+            raise Lost(interrupts.cause)
         if interrupts.take():
             raise Left
         if not readable:

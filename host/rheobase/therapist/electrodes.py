@@ -1,5 +1,7 @@
 """Electrodes: sizes, pairs and channels, the ceiling of each, how long needles stay. Ends with a judged order."""
 
+from collections import Counter
+
 from rheocore import limits
 from rheocore.units import fmt_duration
 
@@ -13,21 +15,23 @@ DENSITY = "limit_current_density"
 
 
 def ask(visit):
-    """Makes visit.session.order, at zero; fills visit.caps and visit.dwell_ms."""
+    """Makes visit.session.order, at zero; fills visit.caps, visit.dwell_ms and what was answered."""
     console, request = visit.console, visit.request
+    told = visit.answers["electrodes"] = {}
     console.title("Electrodes and channels")
     if not request.parts:
         request.parts = {n: request.ref for n in _channels(visit)}
     else:
-        _confirm_fewer(visit, len(request.parts))
+        _confirm_fewer(visit, Counter(library.load(ref)["id"] for ref in request.parts.values()))
+    told["channels"] = list(request.parts)
     needle, pad = request.needle, request.pad
     if "needle" in visit.electrodes and needle is None:
-        needle = _size(visit, "needle", "needle", "diameter x inserted length")
+        needle = told["needle"] = _size(visit, "needle", "needle", "diameter x inserted length")
     if "skin" in visit.electrodes and pad is None:
-        pad = _size(visit, "skin", "pad", "area of one pad")
+        pad = told["pad"] = _size(visit, "skin", "pad", "area of one pad")
     _make(visit, needle, pad)
     if "needle" in visit.electrodes:
-        visit.dwell_ms = _dwell(visit)
+        visit.dwell_ms = told["dwell_ms"] = _dwell(visit)
 
 
 def _channels(visit):
@@ -40,19 +44,20 @@ def _channels(visit):
         console.say(f"{protocol['id']} is meant for {meant} pairs of electrodes; this board has {most} channels.")
     default = min(meant, most)
     count = console.number(f"Pairs that get current, 1 to {most}, Enter for {default}", 1, most, default)
-    _confirm_fewer(visit, count)
+    _confirm_fewer(visit, {protocol["id"]: count})
     return board[:count]
 
 
-def _confirm_fewer(visit, count):
-    """A protocol for more pairs runs only after the operator has confirmed fewer."""
-    meant = max(protocol["pairs"] for protocol in visit.protocols.values())
-    if count >= meant:
-        return
-    visit.console.say(f"The protocol is meant for {meant} pairs: with {count}, the others stay without current.")
-    if not visit.console.yes(f"Go on with {count}"):
-        raise Refused("declined", "Not started: fewer pairs than the protocol is meant for.")
-    visit.override("fewer_pairs", f"{count} of {meant} pairs, confirmed by the operator")
+def _confirm_fewer(visit, counts):
+    """A protocol for more pairs runs only after the operator has confirmed fewer. counts: {protocol: pairs here}."""
+    for name, count in counts.items():
+        meant = visit.protocols[name]["pairs"]
+        if count >= meant:
+            continue
+        visit.console.say(f"{name} is meant for {meant} pairs: with {count}, the others stay without current.")
+        if not visit.console.yes(f"Go on with {count}"):
+            raise Refused("declined", f"Not started: fewer pairs than {name} is meant for.")
+        visit.override("fewer_pairs", f"{name}: {count} of {meant} pairs, confirmed by the operator")
 
 
 def _size(visit, electrode, option, what):
@@ -80,7 +85,11 @@ def _make(visit, needle, pad):
 
     def made(at_ceiling=False, also=()):
         ons = [f"{n}={ref}@{(request.ceiling(n) if at_ceiling else None) or '0mA'}" for n, ref in request.parts.items()]
-        return order.make(None, (), (), ons, request.duration, needle, pad, [*visit.acknowledged, *also])
+        wanted = order.make(None, (), (), ons, request.duration, needle, pad, [*visit.acknowledged, *also])
+        if not visit.is_new:
+            for part in wanted.parts:
+                part.cfg["duration_ms"] = min(part.cfg["duration_ms"], session.board.info["remainder_ms"])
+        return wanted
 
     asked = made(at_ceiling=True, also=[DENSITY])
     order.judge(asked, session.board.info)  # a ceiling above a limit is told before anything begins
@@ -127,7 +136,7 @@ def _dense(visit, wanted, asked, board):
         console.say("  Then that is the highest.")
         return False
     visit.acknowledged.append(DENSITY)
-    visit.dense_above_ua = min(ua for _, ua in bound)
+    visit.session.note("acknowledged", code=DENSITY, value=min(ua for _, ua in bound))
     return True
 
 

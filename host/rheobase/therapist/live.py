@@ -70,6 +70,7 @@ class Live(View):
                 row.contractions = (self.session.journal.dose.contractions(n), row.contractions[1])
             if item["state"] in LIVE:
                 row.set_ua, row.meas_ua, row.ohms = values["set_ua"], values["meas_ua"], values["ohms"]
+                row.reached = row.set_ua == row.target_ua or (row.reached and row.set_ua > 0)
         self._sound()
         pace_s = REDRAW_S if self.painter else SPARSE_S
         if time.monotonic() - self._drawn_s >= pace_s:
@@ -88,7 +89,7 @@ class Live(View):
         self.model.state = state
         if state not in LIVE:  # what was measured before the output ended is not there any more
             for row in self.model.rows:
-                row.set_ua, row.meas_ua, row.ohms = 0, None, None
+                row.set_ua, row.meas_ua, row.ohms, row.reached = 0, None, None, False
         left_s = None if self._paused_s is None else PAUSE_MS / 1000 - (time.monotonic() - self._paused_s)
         self.model.pause_left_ms = None if left_s is None else max(0, round(left_s * 1000))
 
@@ -113,12 +114,13 @@ class Live(View):
 
     def _one(self, name):
         model = self.model
+        numbers = [str(row.n) for row in model.rows]
         if name == "down":
             self._down()
         elif name in ("left", "right"):
             self._select((model.selected + (1 if name == "right" else -1)) % len(model.rows))
-        elif name.isdigit() and int(name) in self.rows:
-            self._select([row.n for row in model.rows].index(int(name)))
+        elif name in numbers:
+            self._select(numbers.index(name))
         elif name in LEVELS:
             self._mark(LEVELS[name])
         elif name in ("p", "r"):
@@ -154,13 +156,16 @@ class Live(View):
 
     def _aim(self, n, ua):
         if ua != self.session.targets[n] and self._try(lambda: self.session.aim(n, ua)):
-            self.rows[n].target_ua = ua
+            self.rows[n].target_ua, self.rows[n].reached = ua, False
             self._tell(" ".join([f"Channel {n}: set to {milliamps(ua)}.", *self.warn(n, ua)]))
 
     def _mark(self, level):
         row = self._chosen
         if not row.target_ua or self.model.state not in LIVE:
             return self._tell("Nothing is felt at zero: raise first.")
+        if not row.reached or (row.set_ua != row.target_ua and not row.contractions):
+            when = " of a contraction" if row.contractions else ""
+            return self._tell(f"Not marked: wait until Now is at Set{when}. Nobody has felt it yet.")
         row.marks[level] = row.target_ua
         self.session.note("titration", channel=row.n, level=level, ua=row.target_ua)
         self._tell(f"Channel {row.n}: {level} at {milliamps(row.target_ua)}, recorded.")

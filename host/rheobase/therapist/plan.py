@@ -7,8 +7,9 @@ import json
 import re
 
 from rheocore import faults
+from rheocore.units import fmt_area, fmt_duration
 
-from rheobase import record
+from rheobase import answers, record
 from rheobase.dose import gave_current
 from rheobase.errors import UsageError
 
@@ -19,24 +20,31 @@ COURSES = {  # course: (fewest, most planned sessions, what it is); clinical-fac
     "maintenance": (None, None, "maintenance: ongoing [PC]"),
 }
 _CODE = re.compile(r"[A-Za-z0-9_-]+")
+_NAME = re.compile(r"[A-Za-z]{4}|^[^0-9]*$")  # four letters in a row, or no digit at all
+_DATE = re.compile(r"\d{6,8}|\d{1,4}[-_]\d{1,2}[-_]\d{1,4}")
 
 
 def check_code(text):
-    """The free code in `text`. Raises UsageError for what could be a name: a space, more than 12 characters."""
+    """The free code in `text`. Raises UsageError for what could be a name, initials or a date."""
     code = text.strip()
     hint = "Use a code that only you can look up, such as A-017; no name, no initials, no date of birth."
     if " " in code or len(code) > CODE_MAX:
         raise UsageError("bad_code", f"A code has no space and at most {CODE_MAX} characters: names stay out.", hint)
     if not _CODE.fullmatch(code):
         raise UsageError("bad_code", "A code is made of letters, digits, - and _.", hint)
+    if _NAME.search(code):
+        raise UsageError("bad_code", "A code has a digit, and at most three letters in a row: names stay out.", hint)
+    if _DATE.fullmatch(code):
+        raise UsageError("bad_code", "A code must not look like a date: dates of birth stay out.", hint)
     return code
 
 
 def past(code, log_dir=None):
-    """[session] of a code, oldest first, those that never started or never gave current left out.
+    """[session] of a code, however it is spelt, oldest first.
 
-    A session: {id, started_utc, protocol, plan, condition, channels: {"1": {site, ua, felt}}, pain: (before, after),
-    response, adverse, stop_reason}. ua: "comfortable" as marked, else the highest that was set.
+    A session: {id, ran, started_utc, protocol, plan, condition, load, needles, duration_ms, channels: {"1": {site, ua,
+    felt}}, pain: (before, after), response, adverse, stop_reason}. ran: current was given. ua: "comfortable" as
+    marked, else the highest that was set.
     """
     found = []
     folder = record.sessions_dir(log_dir)
@@ -44,14 +52,12 @@ def past(code, log_dir=None):
         try:
             with path.open("rb") as lines:
                 opened = _line(lines.readline())
-                if not opened or opened.get("person") != code:
+                if not opened or str(opened.get("person")).casefold() != code.casefold():
                     continue
                 rest = [_line(line) for line in lines if b'"kind":"telemetry"' not in line]
         except OSError:
             continue
-        session = _told(path.parent.name, opened, [line for line in rest if line])
-        if session:
-            found.append(session)
+        found.append(_told(path.parent.name, opened, [line for line in rest if line]))
     return found
 
 
@@ -65,18 +71,13 @@ def _line(raw):
 
 
 def _told(name, opened, lines):
-    """The session that a record's lines tell of, or None if nothing came out in it."""
+    """The session that a record's lines tell of."""
     closed = next((line for line in lines if line.get("kind") == "close"), {})
-    if not any(line.get("event") == "state" and line.get("detail") == "ramp_up" for line in lines):
-        return None
-    figures = closed.get("channels") or {}
-    if figures and all(gave_current(channel) is False for channel in figures.values()):
-        return None
-    before = next((x for x in lines if x.get("kind") == "screening" and x.get("phase") != "after"), {})
-    after = next((x for x in lines if x.get("kind") == "screening" and x.get("phase") == "after"), {})
-    answers = before.get("answers") or {}
+    opened = record.opening([opened, *lines])
+    before, after = answers.of(lines, "before"), answers.of(lines, "after")
+    told = before.get("answers") or {}
     channels = {str(n): {"site": None, "ua": 0, "felt": None} for n in opened.get("channels") or {}}
-    for pair in answers.get("pairs") or ():
+    for pair in told.get("pairs") or ():
         channels.setdefault(str(pair["channel"]), {"ua": 0, "felt": None})["site"] = pair.get("site")
     for line in lines:
         channel = channels.get(str(line.get("channel")))
@@ -88,21 +89,50 @@ def _told(name, opened, lines):
             channel["ua"] = max(channel["ua"], line["ua"])
     return {
         "id": name,
+        "ran": _gave(lines, closed),
         "started_utc": opened.get("host_utc"),
         "protocol": opened.get("protocol"),
         "plan": opened.get("plan"),
-        "condition": answers.get("condition"),
+        "condition": told.get("condition"),
+        "load": opened.get("load") or {},
+        "needles": after.get("needles_in") or (told.get("needles") or {}).get("in"),
+        "duration_ms": closed.get("duration_ms"),
         "channels": channels,
-        "pain": (answers.get("pain"), after.get("pain")),
+        "pain": (told.get("pain"), after.get("pain")),
         "response": after.get("response"),
         "adverse": after.get("adverse"),
         "stop_reason": closed.get("stop_reason"),
     }
 
 
-def reminder(session):
-    """Lines about a session for whoever does the next one."""
-    lines = [f"Last time ({(session['started_utc'] or '?')[:10]}): {session['protocol']}."]
+def _gave(lines, closed):
+    """True if output began, and no close line says that it was never raised."""
+    if not any(line.get("event") == "state" and line.get("detail") == "ramp_up" for line in lines):
+        return False
+    figures = closed.get("channels") or {}
+    return not figures or any(gave_current(channel) is not False for channel in figures.values())
+
+
+def reminder(sessions):
+    """Lines about the last session of a code that had output, and every adverse event of any of its sessions."""
+    lines = []
+    ran = [session for session in sessions if session["ran"]]
+    if ran:
+        lines += _last(ran[-1])
+    lines += [f"  ADVERSE EVENT on {_day(s)}: {s['adverse']}" for s in sessions if s["adverse"]]
+    return [*lines, "  A reminder, no start value: every session starts at 0 mA."] if lines else []
+
+
+def _day(session):
+    return (session["started_utc"] or "?")[:10]
+
+
+def _last(session):
+    duration_ms = session["duration_ms"]
+    took = f", {fmt_duration(duration_ms // 1000 * 1000)}" if isinstance(duration_ms, int) else ""
+    lines = [f"Last time ({_day(session)}): {session['protocol']}{took}."]
+    if session["load"]:
+        lines.append(f"  {_electrodes(session)}")
     for n, channel in session["channels"].items():
         felt = f", {channel['felt']}" if channel["felt"] else " at most"
         site = f" ({channel['site']})" if channel["site"] else ""
@@ -111,12 +141,23 @@ def reminder(session):
     before, after = session["pain"]
     if before is not None or after is not None:
         lines.append(f"  pain {'?' if before is None else before} before, {'?' if after is None else after} after")
-    for name in ("response", "adverse"):
-        if session[name]:
-            lines.append(f"  {name}: {session[name]}")
+    if session["response"]:
+        lines.append(f"  response: {session['response']}")
     if session["stop_reason"] not in (None, "time_over"):
         lines.append(f"  {faults.sentence(session['stop_reason'])}")
-    return [*lines, "  A reminder, no start value: every session starts at 0 mA."]
+    return lines
+
+
+def _electrodes(session):
+    """ "2 needles, 0.25 x 30 mm; pads of 25 cm2"."""
+    needle, pad = (session["load"].get(kind) for kind in ("needle", "pad"))
+    parts = []
+    if needle:
+        count = f"{session['needles']} needles" if session["needles"] else "needles"
+        parts.append(f"{count}, {needle['diameter_um'] / 1000:g} x {needle['length_um'] / 1000:g} mm")
+    if pad:
+        parts.append(f"pads of {fmt_area(pad['area_mm2'])}")
+    return "; ".join(parts)
 
 
 def words(course, number, planned):

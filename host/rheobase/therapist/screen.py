@@ -12,6 +12,7 @@ from rheocore.units import fmt_resistance
 
 from rheobase.cli.progress import clock
 from rheobase.cli.progress import milliamps as figure
+from rheobase.errors import RheoError
 
 WIDTH, HEIGHT = 80, 24
 RULE = "-" * (WIDTH - 1)
@@ -36,7 +37,8 @@ def milliamps(ua):
 class Row:
     """A channel on the screen. site: text or None. target_ua: as asked for; marks: {level: uA}.
 
-    set_ua, meas_ua, ohms, pulses: of the last telemetry.
+    set_ua, meas_ua, ohms, pulses: of the last telemetry. reached: the set-point has been at the target; where the
+    train has contractions, in the one that is on.
     contractions: (begun so far, planned) or None. about: (its train, its step and ceiling).
     """
 
@@ -46,6 +48,7 @@ class Row:
         self.about = about
         self.target_ua = self.set_ua = self.pulses = 0
         self.meas_ua = self.ohms = self.contractions = None
+        self.reached = False
         self.marks = {}
 
 
@@ -58,7 +61,7 @@ class Model:
         self.rows = rows
         self.dwell = dwell
         self.state = "armed"
-        self.t_left_ms = 0
+        self.t_left_ms = None  # until the board has told it
         self.pause_left_ms = None
         self.selected = 0
         self.message = ""
@@ -80,7 +83,7 @@ class Model:
 def lines(model):
     """The screen's lines: at most HEIGHT, none longer than 79 characters."""
     state = STATES.get(model.state, STARTING)
-    time_left = "" if state is STARTING else f"time left {clock(model.t_left_ms)}"
+    time_left = "" if model.t_left_ms is None else f"time left {clock(model.t_left_ms)}"
     now = "Modelled" if model.word == "modelled" else "Measured"
     shown = [
         _both(f"Rheobase  {model.title}", "emulated board: modelled" if model.word == "modelled" else ""),
@@ -122,11 +125,27 @@ def _row(row, selected):
     )
 
 
+def open_terminal(path="/dev/tty"):
+    """A descriptor of this process's own terminal that never waits. Raises RheoError.
+
+    Opened anew, as not to wait is a property of what was opened, which a dup of stdin would share with the shell; by
+    this name, as the terminal's own belongs to whoever logged in, and after `su` we may be somebody else.
+    """
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        hint = "Use a terminal of your own, or TERM=dumb for plain lines."
+        raise RheoError("no_terminal", f"The live screen cannot write to {path}: {error.strerror}.", hint) from None
+
+
 class Painter:
-    """Draws lines on the terminal `fd`, only what changed. hung_s: how long the terminal has taken nothing."""
+    """Draws lines on a terminal, only what changed. fd: of open_terminal(); closed by close().
+
+    hung_s: how long the terminal has taken nothing.
+    """
 
     def __init__(self, fd):
-        self.fd = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        self.fd = fd
         self._shown = []
         self._rest = b""
         self._size = None

@@ -8,8 +8,10 @@ import contextlib
 import time
 from functools import partial
 
+from rheocore import faults
+
 from rheobase import figures
-from rheobase.cli.progress import clock, single_keys
+from rheobase.cli.progress import clock, own_terminal, single_keys
 from rheobase.errors import EXIT_INTERRUPT, RheoError
 from rheobase.guide import Guide, View
 from rheobase.keys import Keys
@@ -20,8 +22,10 @@ from rheobase.therapist.console import Console, Left, Lost
 class Visit(Guide):
     """request: request.Request. log_dir: of the records. fd: the terminal's file descriptor.
 
-    answers: of the screening line. person, plan: free code and session plan. protocols: {id: protocol} chosen.
-    needles: {in, unstimulated} once counted, else None. dwell_ms: how long they are to stay, or None.
+    answers: of the screening line before; found: of the one after. overrides: of the time before there is a record.
+    person, plan: free code and session plan. protocols: {id: protocol} chosen.
+    needles: {in, unstimulated}, None before there can be any; in: None until they are counted.
+    dwell_ms: how long they are to stay, or None.
     caps: {channel: (highest uA, whose limit)}.
     """
 
@@ -33,6 +37,7 @@ class Visit(Guide):
         self.session = None
         self.console = None
         self.answers = {}
+        self.found = {}
         self.overrides = []
         self.acknowledged = list(request.acknowledged)
         self.person = None
@@ -41,8 +46,8 @@ class Visit(Guide):
         self.needles = None
         self.dwell_ms = None
         self.caps = {}
-        self.dense_above_ua = None
         self._needles_in_s = None
+        self._screen_fd = None
         self._live = None
 
     @property
@@ -54,14 +59,21 @@ class Visit(Guide):
 
     def plan(self, session):
         self.session = session
-        self.console = Console(session, self.fd)
+        self.console = Console(session, self.fd, self.keep)
+        self._try_terminal()
         with self._may_leave():
             choose.welcome(self)
             choose.person(self)
             choose.protocol(self)
+            choose.remainder(self)
             session.begin_record(round(max(p["session"]["duration_s"] for p in self.protocols.values()) * 1000))
             session.journal.person, session.journal.plan = self.person, self.plan_of_sessions
             session.journal.protocols = list(self.protocols.values())
+            session.journal.open(None)  # from here on every answer is kept as it is given
+            for override in self.overrides:
+                session.note("override", **override)
+            for code in self.acknowledged:
+                session.note("acknowledged", code=code, value=None)
             assess.ask(self)
             electrodes.ask(self)
 
@@ -76,8 +88,8 @@ class Visit(Guide):
     def live(self, session):
         with single_keys() as fd:
             if fd is None:
-                raise RheoError("no_terminal", "The terminal is not ours alone: no key would stop the output.", None)
-            painter = None if self.console.plain else screen.Painter(fd)
+                raise _not_ours()
+            painter = None if self._screen_fd is None else screen.Painter(self._screen_fd)
             try:
                 bell = painter.bell if painter else self.console.sound
                 warn = partial(electrodes.warnings, self)
@@ -102,17 +114,43 @@ class Visit(Guide):
             return after.unknown(self)
         return after.ask(self)
 
+    def unfinished(self, fields):
+        return after.unfinished(fields)
+
+    def _try_terminal(self):
+        """What the live screen and its keys need, opened before there is any needle that would have to come out."""
+        if own_terminal() is None:
+            raise _not_ours()
+        if not self.console.plain:
+            self._screen_fd = screen.open_terminal()
+
     # -- what the steps share ------------------------------------------------------------------------------------
+
+    def keep(self):
+        """What was answered goes into the record before anything else is asked: a host that dies loses none of it."""
+        if self._on_record:
+            self.session.so_far("before", self.answers)
+            self.session.so_far("after", self.found)
 
     def override(self, what, reason):
         """Something that the operator decided against the rule; into the record, as soon as it is open."""
-        self.overrides.append({"what": what, "reason": reason})
-        if self.session.journal is not None and self.session.journal.opened:
+        if self._on_record:
             self.session.note("override", what=what, reason=reason)
+        else:
+            self.overrides.append({"what": what, "reason": reason})
+
+    @property
+    def _on_record(self):
+        return self.session.journal is not None and self.session.journal.opened
+
+    def needles_begin(self):
+        """From here on needles may be in the person, and nobody knows how many."""
+        self.needles = self.answers["needles"] = {"in": None, "unstimulated": None}
+        self.session.note("needles_begun")
 
     def needles_are_in(self, count, unstimulated):
         """The dwell timer starts."""
-        self._needles_in_s = time.monotonic()
+        self._needles_in_s = _now_s()
         self.needles = {"in": count, "unstimulated": unstimulated}
         self.answers["needles"] = self.needles
         self.session.note("needles_in", dwell_planned_ms=self.dwell_ms, **self.needles)
@@ -127,7 +165,7 @@ class Visit(Guide):
 
     def stayed_ms(self):
         """How long the needles have been in, in ms; None if none is."""
-        return None if self._needles_in_s is None else round((time.monotonic() - self._needles_in_s) * 1000)
+        return None if self._needles_in_s is None else round((_now_s() - self._needles_in_s) * 1000)
 
     def dwell_words(self):
         """ "needles in 4:12 of 20:00", "" without needles."""
@@ -152,9 +190,19 @@ class Visit(Guide):
             yield
         except Left:
             raise RheoError("left", "Ended before the start: nothing came out.", None, EXIT_INTERRUPT) from None
-        except Lost:
-            message = "The terminal was closed before the start: nothing came out."
-            raise RheoError("terminal_lost", message, None, EXIT_INTERRUPT) from None
+        except Lost as lost:
+            message = f"{faults.sentence(lost.cause)} Nothing came out."
+            raise RheoError(lost.cause, message, None, EXIT_INTERRUPT) from None
+
+
+def _now_s():
+    """A clock that nobody sets, and that goes on while the computer sleeps, where there is one."""
+    known = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if known is None else time.clock_gettime(known)
+
+
+def _not_ours():
+    return RheoError("no_terminal", "The terminal is not ours alone: no key would stop the output.", None)
 
 
 class _WatchedKeys(Keys):
