@@ -72,7 +72,7 @@ def protocol(visit):
     console.say("")
     for at, offered in enumerate(found, 1):
         if condition is None:
-            console.say(f" {at:>2}  {offered['id']:<20} {_short(offered)}"[:79])
+            console.say(f" {at:>2}  {offered['id']:<20} {_short(offered, 79 - 26)}")
         else:
             first, *rest = _offer(offered, condition)
             console.say(f" {at:>2}  {first}", *rest)
@@ -144,10 +144,14 @@ def _condition_of(visit, tags):
         visit.override("condition", f"{condition}: not among the tags of the protocol")
 
 
-def _short(protocol):
+def _short(protocol, room=None):
+    """Title, electrode, time and pairs; in `room` columns the title gives way."""
     duration = fmt_duration(round(protocol["session"]["duration_s"] * 1000))
     pairs = f"{protocol['pairs']} pair" + ("s" if protocol["pairs"] > 1 else "")
-    return f"{protocol['title']}; {ELECTRODES[protocol['electrode']]}, {duration}, {pairs}"
+    title, rest = protocol["title"], f"; {ELECTRODES[protocol['electrode']]}, {duration}, {pairs}"
+    if room is not None and len(title) + len(rest) > room:
+        title = title[: room - len(rest) - 1] + "\u2026"
+    return title + rest
 
 
 def _offer(protocol, condition):
