@@ -6,7 +6,7 @@ from rheocore.units import fmt_duration
 
 
 def cut_off(board):
-    """The sentence about a session that a reset or a loss cut off on `board`; None if nothing was left of the last."""
+    """The sentence about a session on `board` that was cut off, whatever by; None if nothing was left of the last."""
     left_ms = board.info["remainder_ms"]
     if left_ms is None:
         return None

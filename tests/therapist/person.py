@@ -9,6 +9,7 @@ ANSWERS = {
     "Code:": "",
     "Condition:": "sciatica",
     "Condition (": "",
+    "Is this a new session": "yes",
     "trained and licensed": "yes",
     "history reviewed": "yes",
     "Diagnosis": "sciatica, left",

@@ -119,6 +119,7 @@ def _count_in(visit, found):
 def _dwell(visit):
     """Waits for the time that was decided, or for the operator's early end with a reason."""
     console = visit.console
+    console.forget_typed()
     console.title("The needles stay")
     if visit.stayed_ms() < visit.dwell_ms:
         console.say("Enter ends it early, with a reason.")

@@ -48,7 +48,7 @@ class Console:
         self.plain = os.environ.get("TERM", "dumb") == "dumb"
         self.prefix = lambda: ""
         self.patient = False
-        self._forget_typed()  # before anything was asked
+        self.forget_typed()  # before anything was asked
 
     # -- out -----------------------------------------------------------------------------------------------------
 
@@ -132,8 +132,6 @@ class Console:
     def hold(self, text, over, enter="end"):
         """Show text() until over() is true: True. False as soon as Enter is pressed (enter="end")."""
         self.keep()
-        if self.patient:
-            self._forget_typed()
         shown_s = -1e9
         shown = None
         while not over():
@@ -156,7 +154,7 @@ class Console:
         """What was typed until Enter."""
         self.keep()
         if self.patient:
-            self._forget_typed()
+            self.forget_typed()
         warned = not self.patient
         while True:
             prefix = self.prefix()
@@ -179,7 +177,8 @@ class Console:
                 self.say("  The steps after a session matter. Ctrl-C once more leaves them, and the record says that")
                 self.say("  what was not answered is not known.")
 
-    def _forget_typed(self):
+    def forget_typed(self):
+        """What was typed before anybody could read what it would answer."""
         with contextlib.suppress(termios.error):
             termios.tcflush(self.fd, termios.TCIFLUSH)
 
