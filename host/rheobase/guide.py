@@ -2,13 +2,19 @@
 
 import contextlib
 
+from rheocore import messages
 from rheocore.units import fmt_duration
+
+BY_CHOICE = (*messages.STOP_REASONS, "time_over", "limit", "auto_disarm")
 
 
 def cut_off(board):
-    """The sentence about a session on `board` that was cut off, whatever by; None if nothing was left of the last."""
+    """The sentence about a session on `board` that a fault, a loss or a reset cut off; None if nothing was left of it.
+
+    What somebody stopped is over by that word: nobody is asked about it again.
+    """
     left_ms = board.info["remainder_ms"]
-    if left_ms is None:
+    if left_ms is None or board.call("result")["stop_reason"] in BY_CHOICE:
         return None
     return f"The last session on this board was cut off with {fmt_duration(-(-left_ms // 1000) * 1000)} left."
 

@@ -4,6 +4,7 @@ from rheocore.remainder import beyond
 
 from rheobase import discovery, order
 from rheobase.errors import Refused
+from rheobase.guide import cut_off
 
 
 def push(asked, protocol):
@@ -15,9 +16,10 @@ def push(asked, protocol):
     wanted = order.Order([order.Part(1, protocol, 0, None)], {}, [])
     with discovery.connect(asked.port, asked.note) as board:
         order.judge(wanted, board.info)
+        broken = cut_off(board)
         try:
-            return board.call("configure", {"channels": wanted.configs, "new": 0})["state"]
+            return board.call("configure", {"channels": wanted.configs, "new": int(not broken)})["state"]
         except Refused as error:
-            if beyond(wanted.configs, board.info["remainder_ms"]):
+            if broken and beyond(wanted.configs, board.info["remainder_ms"]):
                 error.hint = "The last session on this board was cut off; `rheo run` begins a new one."
             raise

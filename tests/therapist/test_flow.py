@@ -143,6 +143,16 @@ def test_fewer_pairs_are_confirmed_protocol_by_protocol(person, board):
     assert override["reason"] == "needles4: 1 of 4 pairs, confirmed by the operator"
 
 
+def test_what_somebody_stopped_is_over_and_nobody_is_asked_about_it_again(person, board):
+    board.session.remainder_ms, board.session.stop_reason = 20_000, "operator_key"
+    one = person("needles")
+    up_to_start(one)
+    one.type("no\r")
+    assert one.finish() == 5
+    assert not any("cut off" in asked for asked in one.asked)
+    assert board.session.remainder_ms is None
+
+
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_after_a_session_that_was_cut_off_the_operator_says_whether_this_is_a_new_one(person, board, answer):
     board.session.remainder_ms = 20_000
