@@ -2,7 +2,7 @@
 
 import contextlib
 
-from rheocore import faults
+from rheocore import faults, messages
 
 from rheobase.errors import (
     EXIT_BUG,
@@ -68,7 +68,8 @@ def abandon(session, error):
         hint = "It stops by itself within 1.2 s of the loss. Check the cable, then `rheo clear-fault`."
         session.error = DeviceLost("lost", f"The board was lost in the middle of the session. {error.message}", hint)
     if not lost:
-        _stop_quietly(session, session.stop_reason or "stop_command")
+        known = session.stop_reason in messages.STOP_REASONS  # any other the board would refuse, and be broken off
+        _stop_quietly(session, session.stop_reason if known else "stop_command")
     session.client.token = None
 
 

@@ -150,7 +150,10 @@ class Session:
         self.interrupts.emergency_fd = None
         self.client.also = ()
         try:
-            self._write_head()
+            try:
+                self._write_head()
+            except HostError as error:
+                self._keep(error)
             fields = self.guide.after(self)
             if fields is not None:
                 self.error = self.error or self.guide.unfinished(fields)
@@ -323,7 +326,7 @@ class Session:
             self.cause = self.interrupts.cause
         if self._wanted_stop:
             reason, self._wanted_stop = self._wanted_stop, None
-            self.stop_reason = reason
+            self.ended_by(reason)
             self.client.also = ()
             halt(self.client, reason)
             self._ended = True

@@ -132,7 +132,7 @@ def test_hello_begins_a_new_dialogue_with_lower_ids():
 @pytest.mark.parametrize("ident", [-1, 1 << 30, 1.5, "7", None, True, [], {}])
 def test_an_id_that_is_no_small_whole_number_is_refused(ident):
     host = Host()
-    reply = host.line({"jsonrpc": "2.0", "id": ident, "method": "hello", "params": {"wire": 1}})
+    reply = host.line({"jsonrpc": "2.0", "id": ident, "method": "hello", "params": {"wire": messages.WIRE}})
     assert told(reply) == "invalid_request" and reply["id"] is None
     assert host.server.bad["rejected"] == 1
 

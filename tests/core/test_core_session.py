@@ -632,6 +632,15 @@ def test_the_time_of_a_stretch_is_counted_once_when_a_stop_meets_a_latched_guard
     assert made.session.duration_ms(made.now_ms) == 1_000
 
 
+def test_the_guards_word_is_asked_once_so_that_a_passing_reading_is_not_latched_as_no_fault():
+    made = bench(c1=SHORT)
+    made.run(600)
+    answers = ["internal"]
+    made.output.guard_fault = lambda: answers.pop() if answers else None
+    made.session.trip("electrode_open", made.now_ms, 1)
+    assert (made.session.fault, made.session.fault_channel) == ("internal", None)
+
+
 def test_a_part_of_the_remainder_leaves_the_rest_and_no_more():
     """30 s of which 5 are delivered leave 25; of these a session of 2 s leaves 23, to 40 ms: a pass each."""
     made = Bench(BOARD, Session)

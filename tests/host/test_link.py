@@ -201,7 +201,7 @@ def test_a_micropython_without_our_firmware_is_told_apart():
 
 
 def test_another_wire_version_is_incompatible():
-    with FakeBoard(wire=messages.WIRE + 1) as board, pytest.raises(Incompatible, match="wire version 2"):
+    with FakeBoard(wire=messages.WIRE + 1) as board, pytest.raises(Incompatible, match="wire version 3"):
         opened(board)
 
 

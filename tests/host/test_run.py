@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from host.calling import records, until
 from host.test_link import started
-from rheobase import control
+from rheobase import control, ending
 from rheocore import frames
 
 RUN_KEYS = {
@@ -167,7 +167,7 @@ def test_what_an_earlier_session_still_says_does_not_end_this_one(rheo, run_word
         for channels in ([], [[0, None, None, 5, 5]], [[0, None, None, 5, 5]] * 3):
             params_of_old = [7, 0, "done", 0, True, None, channels]
             board.say(frames.encode({"jsonrpc": "2.0", "method": "tel", "params": params_of_old}))
-        board.say(frames.encode({"jsonrpc": "2.0", "method": "event", "params": [99, 0, "end", "time_over"]}))
+        board.say(frames.encode({"jsonrpc": "2.0", "method": "event", "params": [99, 0, "end", "time_over", None]}))
         return configure(params, now_ms)
 
     board.server._configure = late
@@ -297,6 +297,20 @@ def test_a_bug_of_ours_stops_the_board_and_closes_the_record(rheo, run_words, bo
     close = record.first("close")
     assert close["stop_reason"] == "host_error" and close["channels"]["1"]["pulses"] > 0
     assert "An error of rheo itself ended the session" in answer.err and str(record.path) in answer.err
+
+
+def test_a_bug_after_the_end_breaks_no_board_off_and_the_end_stays_on_record(rheo, run_words, board, monkeypatch):
+    real, calls = ending._fetch_result, []
+
+    def broken(session):
+        real(session)
+        calls.append(session)
+        if len(calls) == 1:
+            raise RuntimeError("a bug")
+
+    monkeypatch.setattr(ending, "_fetch_result", broken)
+    assert rheo(*run_words).code == 1
+    assert board.breaks == 0 and records()[0].first("close")["stop_reason"] == "time_over"
 
 
 # -- the control socket ----------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 The board's interlock is in the test's hand, as on a real board. About 25 s of wall.
 """
 
+import os
+import resource
 import signal
 import time
 
@@ -540,3 +542,24 @@ def test_a_dumb_terminal_gets_plain_lines_without_a_single_escape(person, board)
     one.expect("Stopped by the operator's key.")
     assert one.finish() == 130
     assert b"\x1b" not in one.raw
+
+
+def test_a_full_disk_with_needles_in_still_counts_them_out(person, board):
+    """The record's file may not grow any more from the question on: the session ends, and the steps after it come."""
+    one = person("needles")
+    one.go("muscle or site")
+    [record] = records()
+    limits = (os.path.getsize(record.path), resource.RLIM_INFINITY)
+    resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, limits)
+    one.type("piriformis\r")
+    assert one.finish() == 8
+    assert any("How many needles are out" in asked for asked in one.asked) and board.session.state == "loaded"
+
+
+def test_a_stop_that_nobody_confirms_keeps_the_cause_that_the_host_knows(person, board):
+    one = started(person("needles"))
+    one.raise_once("0.2 mA")
+    board.mute = True
+    one.process.send_signal(signal.SIGTERM)
+    one.end()
+    assert records()[0].first("close")["stop_reason"] == "terminated"

@@ -236,11 +236,11 @@ def test_a_level_is_marked_only_at_a_current_that_has_flowed():
     live = live_with(session, said, [], cap=1000)
     at(live, 0)
     live.typed(["up"])
-    for set_ua in (0, 100, 199):  # on the way up
+    for set_ua in (0, 100, 194):  # on the way up
         at(live, set_ua)
         live.typed(["s"])
         assert marked(session) == [] and "wait until Now is at Set" in said[-1]
-    at(live, 200)
+    at(live, 196)  # 0.20 mA on the screen, as the target
     live.typed(["s"])
     assert marked(session) == [200] and said[-1] == "Channel 1: sensory at 0.2 mA, recorded."
     live.typed(["up"])

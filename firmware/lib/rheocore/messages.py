@@ -3,7 +3,7 @@
 Both sides import this; docs are generated from it. JSON-RPC 2.0, one message a line (frames.py).
 """
 
-WIRE = 1  # raised at any change that an older peer would misread
+WIRE = 2  # raised at any change that an older peer would misread
 
 MAX_LINE = 2048  # bytes of a line, newline included; longer ones are counted and answered
 WINDOW = 256  # bytes that the device has in flight at most (USB CDC transmit buffer)

@@ -146,8 +146,9 @@ class Session:
         """Latch a fault: output ends, hard where waiting for a pulse would be wrong. A latched guard comes first."""
         if self.state == "fault":
             return
-        if fault not in HARD and self.state in BUSY and self.output.guard_fault():
-            fault, channel = self.output.guard_fault(), None
+        latched = fault not in HARD and self.state in BUSY and self.output.guard_fault()
+        if latched:
+            fault, channel = latched, None
         self._quiet(fault in HARD, now_ms)
         self.fault, self.fault_channel = fault, channel
         self.stop_reason = fault

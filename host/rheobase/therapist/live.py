@@ -70,7 +70,7 @@ class Live(View):
                 row.contractions = (self.session.journal.dose.contractions(n), row.contractions[1])
             if item["state"] in LIVE:
                 row.set_ua, row.meas_ua, row.ohms = values["set_ua"], values["meas_ua"], values["ohms"]
-                row.reached = row.set_ua == row.target_ua or (row.reached and row.set_ua > 0)
+                row.reached = row.at_target or (row.reached and row.set_ua > 0)
         self._sound()
         pace_s = REDRAW_S if self.painter else SPARSE_S
         if time.monotonic() - self._drawn_s >= pace_s:
@@ -163,7 +163,7 @@ class Live(View):
         row = self._chosen
         if not row.target_ua or self.model.state not in LIVE:
             return self._tell("Nothing is felt at zero: raise first.")
-        if not row.reached or (row.set_ua != row.target_ua and not row.contractions):
+        if not row.reached or (not row.at_target and not row.contractions):
             when = " of a contraction" if row.contractions else ""
             return self._tell(f"Not marked: wait until Now is at Set{when}. Nobody has felt it yet.")
         row.marks[level] = row.target_ua

@@ -51,6 +51,11 @@ class Row:
         self.reached = False
         self.marks = {}
 
+    @property
+    def at_target(self):
+        """True while the set-point is the target, as far as the screen shows it."""
+        return figure(self.set_ua) == figure(self.target_ua)
+
 
 class Model:
     """All that the screen shows. dwell: function -> text, "" where no needle is in. word: measured or modelled."""
