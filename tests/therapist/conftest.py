@@ -48,7 +48,7 @@ def private_folders(runtime, tmp_path, monkeypatch):
     monkeypatch.delenv("RHEO_PORT", raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "protocols").mkdir()
-    for name, pairs in (("needles", 1), ("needles4", 4)):
+    for name, pairs in (("needles", 1), ("needles2", 2), ("needles4", 4)):
         text = NEEDLES.format(pairs=pairs).replace('"needles"', f'"{name}"')
         (tmp_path / "protocols" / f"{name}.toml").write_text(text)
 

@@ -145,6 +145,12 @@ def test_fewer_pairs_are_confirmed_protocol_by_protocol(person, board):
     assert override["reason"] == "needles4: 1 of 4 pairs, confirmed by the operator"
 
 
+def test_pairs_of_one_protocol_do_not_stand_in_for_anothers(person, board):
+    one = person("--on", "1=needles2@1mA", "--on", "2=needles@1mA", "--on", "3=needles@1mA")
+    one.go("or the size")
+    assert any("needles2 is meant for 2 pairs: with 1" in asked for asked in one.asked)
+
+
 def test_what_somebody_stopped_is_over_and_nobody_is_asked_about_it_again(person, board):
     board.session.remainder_ms, board.session.stop_reason = 20_000, "operator_key"
     one = person("needles")
