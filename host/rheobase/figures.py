@@ -83,7 +83,7 @@ def stress_words(code, cfg):
 def derived(protocol, board, area=None):
     """Figures of a checked protocol on a board, as JSON-ready values with units in their names.
 
-    area: of the electrode in cmm2 (None: the worst case).
+    area: of the electrode in cmm2 (None: as assumed).
     Returns {"shapes": [{period_us, width_us}], "duty_percent", "duration_ms", "pulses", "mean_rate_hz",
     "at_max": {amplitude_ua, charge_per_phase_nc, i_rms_ua, and stress()}, "contractions"?, "notes": [...]}.
     Shapes are the train's extremes; duty and at_max take the densest and the widest pulse.
@@ -127,7 +127,7 @@ def _notes(protocol, cfg):
 
 
 def limits_of(protocol, board, area=None):
-    """What bounds a protocol on a board. area: of the electrode in cmm2 (None: the worst case).
+    """What bounds a protocol on a board. area: of the electrode in cmm2 (None: as assumed).
 
     Returns {"amplitude_max_ua", "binds", "caps": {name: uA}, "acknowledged": {"amplitude_max_ua", "binds"},
     "area_cm2", "duration_max_ms", "rows": [{limit, what, value, at_most, unit, tag, note, alone_ua, binds}]}.

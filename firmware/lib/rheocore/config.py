@@ -89,7 +89,7 @@ def check(cfg):
     for name in cfg:
         if name in OPTIONAL:
             _bounded(cfg, name, *OPTIONAL[name])
-        elif name == "area_cmm2":  # of the electrode, hundredths of a mm2; absent: the worst case
+        elif name == "area_cmm2":  # of the electrode, hundredths of a mm2; absent: electrode.ASSUMED_CMM2
             _bounded(cfg, name, *AREA_CMM2[cfg["electrode"]])
         elif name == "dense_ok":  # 1: the operator acknowledges more than 2 mA/cm2 RMS; absent: not
             _bounded(cfg, name, 0, 1)
