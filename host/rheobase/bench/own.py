@@ -1,22 +1,26 @@
-"""The board times its own edges: arm its capture, fetch it (bench/play.py plays meanwhile). Judges nothing.
+"""The board times its own edges: arm its capture, play without current meanwhile, fetch it. Judges and records nothing.
 
 Four wires at most, each looked at every two clocks of the board by a state machine that drives nothing
-(firmware/lib/rheorp2/capture.py). What comes back is a Capture like any other, of the board's own clock.
+(firmware/lib/rheorp2/capture.py). What comes back is a Capture like any other, of the board's own clock. Every way out
+of play() stops the board first and proves it: the end, Ctrl-C, a signal, an error of ours.
 """
 
 import base64
+import time
 
 import numpy as np
 from rheocore import messages
 
-from rheobase.bench.capture import INTERLOCK, Capture, Signal
-from rheobase.errors import EXIT_BENCH, RheoError, UsageError
+from rheobase.bench import looks
+from rheobase.bench.capture import INTERLOCK
+from rheobase.errors import EXIT_INTERRUPT, DeviceLost, RheoError, UsageError
+from rheobase.halt import halt
+from rheobase.interrupt import Interrupts
 
 EDGES = messages.CAPTURE_EDGES  # a wire, unless asked for otherwise
-CLOCKS = 2  # of the board, between two looks
-TURN = 1 << 32  # looks after which the counter of a wire comes round: 68.7 s at 125 MHz
-DEPTH = 8  # words of a joined FIFO
-DRAIN_PS = 1_000_000  # what the DMA needs at most to take that many words: generous
+SILENCE_S = 2.0  # then the board is asked whether it is still there; a stall lasts 1 s at most
+POLL_S = 0.1
+ENDED = ("done", "fault", "idle", "safe")
 
 
 def wires(channels, interlock=False):
@@ -48,33 +52,7 @@ def fetch(board):
 
     Raises UsageError (in a session, or none was armed), RheoError with exit 7 for one that cannot be trusted.
     """
-    return read(board)[0]
-
-
-def read(board):
-    """(Capture, when it began in the board's own time, in ms since its power-on)."""
-    head = board.call("captured", timeout_s=3.0)
-    sample_ps = CLOCKS * 10**12 // head["clk_hz"]
-    looks = {name: _samples(_words(board, name, row["count"])) for name, row in head["wires"].items()}
-    torn = _trust(head, looks, sample_ps)
-    end = min(_last(row, looks[name]) for name, row in head["wires"].items())
-    signals = {}
-    for name, at in looks.items():
-        at = at[at <= end]
-        high = int(len(at) and at[0] == 0)  # high at the first look already: no edge was seen
-        signals[name] = Signal(high, at[high:] * sample_ps)
-    kind = "an emulated board" if board.emulated else "board"
-    capture = Capture(
-        signals=signals,
-        start_ps=0,
-        end_ps=int(end) * sample_ps,
-        resolution_ps=sample_ps,
-        source=f"own capture of {kind} {board.info['board']} {board.info['serial']}",
-        instrument=instrument(board, sample_ps),
-        own_clock=True,
-        torn=torn,
-    )
-    return capture, head["began_ms"]
+    return _bring(board)[0]
 
 
 def instrument(board, sample_ps):
@@ -88,6 +66,15 @@ def instrument(board, sample_ps):
     return text
 
 
+def _bring(board):
+    """(Capture, when it began in the board's own time, in ms since its power-on)."""
+    head = board.call("captured", timeout_s=3.0)
+    words = {name: _words(board, name, row["count"]) for name, row in head["wires"].items()}
+    kind = "the emulated board" if board.emulated else "board"
+    source = f"own capture of {kind} {board.info['board']} {board.info['serial']}"
+    return looks.decode(head, words, source, instrument(board, looks.period_ps(head))), head["began_ms"]
+
+
 def _words(board, name, count):
     """The words of a wire as the board has them, in pieces."""
     data = b""
@@ -97,44 +84,120 @@ def _words(board, name, count):
     return np.frombuffer(data, dtype="<u4")
 
 
-def _samples(words):
-    """Number of the look that found each edge, from 0: a look that finds one counts nothing down, every other does.
+class Player:
+    """A train in play, for the callback of play(): what the board says of it, and what may be done to it.
 
-    words: the counter at each edge, from 2**32 - 1 downwards and round.
+    elapsed_ms: since the start, by the board's own clock, as of its last telemetry (every 100 ms). state: the board's.
+    events: [{dev_us, kind, detail, channel}] so far.
     """
-    down = (TURN - 1) - words.astype(np.int64)
-    return np.cumsum(np.diff(down, prepend=0) % TURN) + np.arange(len(words))
+
+    def __init__(self, board):
+        self.board = board
+        self.client = board.client
+        self.elapsed_ms = 0
+        self.state = "armed"
+        self.events = []
+        self.over = False
+        self._began_us = None
+
+    def stop(self):
+        """End the output softly: the pulse in play completes. Returns the board's confirmation."""
+        return self.board.call("stop")
+
+    def pause(self):
+        """Output to zero until resume()."""
+        return self.board.call("pause")
+
+    def resume(self):
+        """Go on from zero, by the ramp."""
+        return self.board.call("resume", {"token": self.client.token}, timeout_s=3.0)
+
+    def stall(self, ms):
+        """Let the board's main loop stand still for so long, 1 s at most (bench protocols only); event `stall`."""
+        return self.board.call("stall", {"token": self.client.token, "ms": ms})
+
+    def take(self):
+        """Take what the board has said."""
+        client = self.client
+        while client.events:
+            event = client.events.popleft()
+            self.events.append(event)
+            if event["kind"] == "state":
+                self.state = event["detail"]
+                if self._began_us is None and self.state in messages.LIVE:
+                    self._began_us = event["dev_us"]
+            self.over = self.over or event["kind"] in ("end", "fault")
+        while client.telemetry:
+            item = client.telemetry.popleft()
+            self.state = item["state"]
+            if self._began_us is not None:
+                self.elapsed_ms = max(0, (item["dev_us"] - self._began_us) // 1000)
+                self.over = self.over or self.state in ENDED
 
 
-def _last(row, looks):
-    """The last look of a wire of which is known what it found."""
-    if row["full"]:
-        return int(looks[-1])
-    down = (TURN - 1 - row["left"]) % TURN
-    edges = len(looks)
-    so_far = int(looks[-1]) - (edges - 1) if edges else 0
-    return so_far + (down - so_far) % TURN + edges - 1
+def play(board, configs, channels=None, interlock=False, edges=EDGES, cutoff_ms=None, during=None):
+    """Play `configs` at 0 mA to the end. Returns (Capture, result).
+
+    board: link.greeting.Board, in no session. configs: {channel: device configuration}; the amplitude in them is
+    ignored: it is 0. channels: those to capture (None: all of them); interlock, edges: as for arm(). cutoff_ms:
+    bring the hardware's own end of output so near; bench protocols only. during(player): called about every 100 ms.
+    result: messages.RESULT with `events` (each with `t_ms` in the capture's time, to 1 ms). A fault of the board is no
+    error here: it is in the result, and is left latched. Raises RheoError: refusals, a lost board, exit 130 if stopped.
+    """
+    configs = {str(n): {**cfg, "amplitude_ua": 0} for n, cfg in configs.items()}
+    numbers = sorted(int(n) for n in configs) if channels is None else channels
+    wires(numbers, interlock)
+    client = board.client
+    player = Player(board)
+    with Interrupts() as signals:
+        signals.emergency_fd = client.transport.fileno()
+        client.also = [signals.fd]
+        try:
+            board.call("configure", {"channels": configs, "new": 1})
+            arm(board, numbers, interlock, edges)
+            bench = {"bench": 1} if all(cfg.get("bench") for cfg in configs.values()) else {}
+            client.token = board.call("arm", bench, timeout_s=3.0)["token"]
+            client.events.clear()
+            client.telemetry.clear()
+            sooner = {} if cutoff_ms is None else {"cutoff_ms": cutoff_ms}
+            _unless_stopped(signals)
+            board.call("start", {"token": client.token, **sooner})
+            _to_the_end(player, signals, during)
+        except BaseException as error:
+            _make_safe(board, error)
+            raise
+        finally:
+            client.also = ()
+            client.token = None
+    result = board.call("result")
+    capture, began_ms = _bring(board)
+    events = [{**event, "t_ms": event["dev_us"] // 1000 - began_ms} for event in player.events]
+    return capture, {**result, "events": events}
 
 
-def _trust(head, looks, sample_ps):
-    """What is missing at the end, as a sentence, or None. Raises RheoError if the times cannot be trusted."""
-    full = [name for name, row in head["wires"].items() if row["full"]]
-    for name, row in head["wires"].items():
-        at = looks[name]
-        crowded = len(at) > DEPTH and int((at[DEPTH:] - at[:-DEPTH]).min()) * sample_ps < DRAIN_PS
-        if row["stalled"] and (name not in full or crowded):
-            raise _untrusted("stalled", f"Edges on {name} came faster than the board could store them.")
-        # The counter may have come round between two edges without a trace: then fewer looks are found than there were.
-        if head["took_ms"] * 10**9 >= (TURN - 1) * sample_ps and (
-            name in full or abs(_last(row, at) * sample_ps - head["took_ms"] * 10**9) > TURN * sample_ps // 2
-        ):
-            raise _untrusted("ambiguous", f"Nothing tells when {name} was still for more than 68 s of the capture.")
-    if not full:
-        return None
-    first = min(full, key=lambda name: int(looks[name][-1]))
-    at_ms = int(looks[first][-1]) * sample_ps / 1e9
-    return f"room for {first} was full at {at_ms:.3f} ms: later edges are missing"
+def _to_the_end(player, signals, during):
+    client = player.client
+    shown_s = 0.0
+    while not player.over:
+        client.wait(POLL_S)
+        _unless_stopped(signals)
+        player.take()
+        if during is not None and not player.over and time.monotonic() - shown_s >= POLL_S:
+            shown_s = time.monotonic()
+            during(player)
+        if time.monotonic() - client.heard_s > SILENCE_S * client.scale:
+            player.board.status()
 
 
-def _untrusted(code, message):
-    return RheoError("capture_" + code, message, "Capture again: shorter, or fewer pulses.", EXIT_BENCH)
+def _unless_stopped(signals):
+    if signals.take():
+        raise RheoError(signals.cause, "Stopped. The output is off.", None, EXIT_INTERRUPT)
+
+
+def _make_safe(board, error):
+    """Stop the board; what could not be proved is what is raised."""
+    board.client.also = ()
+    if isinstance(error, DeviceLost) and error.code == "lost":
+        error.hint = "Its output ends by itself within 1.2 s of the loss. Check the cable, then `rheo clear-fault`."
+        return
+    halt(board.client)
