@@ -21,7 +21,7 @@ def decode(head, words, source, instrument):
     Raises RheoError with exit 7 for a capture that cannot be trusted.
     """
     sample_ps = period_ps(head)
-    looks = {name: samples(stored) for name, stored in words.items()}
+    looks = {name: samples(words[name]) for name in sorted(words)}
     torn = _trust(head, looks, sample_ps)
     end = min(_last(row, looks[name]) for name, row in head["wires"].items())
     signals = {}
