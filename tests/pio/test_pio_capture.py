@@ -71,7 +71,7 @@ def wave(lengths, first=0):
 
 @pytest.mark.parametrize("phase", range(2, 12))
 def test_an_edge_is_told_in_the_two_clocks_after_it_comes_through(phase):
-    """Every phase of the program's loops, against levels of 2 to 9 clocks: none lost, none early, none 2 clocks late."""
+    """Every phase of the program's loops, against levels of 2 to 9 clocks: none lost, early or 2 clocks late."""
     for a, b, c in itertools.product(range(2, 10), repeat=3):
         lengths = (phase, a, b, c, 12)
         edges = list(itertools.accumulate(lengths))[:-1]

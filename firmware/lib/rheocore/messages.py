@@ -104,6 +104,11 @@ ERRORS = {
         "{method} is for bench protocols only.",
         "Set `bench = true` in every protocol of the session.",
     ),
+    "no_room": (
+        -32018,
+        "So many edges do not fit into the board: about {most} a wire do.",
+        "Capture a shorter time, or fewer wires.",
+    ),
     "no_capture": (-32017, "The board holds no capture.", "Begin one first."),
     "no_hook": (
         -32015,

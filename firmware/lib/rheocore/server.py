@@ -220,9 +220,11 @@ class Server:
             if not isinstance(wire, str) or wire not in self.capture.pins or wires.count(wire) > 1:
                 raise invalid("wires", "no wire %s on this board, or twice" % str(wire)[:16])
         edges = params.get("edges", messages.CAPTURE_EDGES)
-        most = 0 if edges < 1 else self.capture.start(wires, edges)
+        if edges < 1:
+            raise invalid("edges", "at least 1")
+        most = self.capture.start(wires, edges)
         if most is not None:
-            raise invalid("edges", "at least 1" if edges < 1 else "at most %d fit on each of these wires" % most)
+            raise StateError("no_room", {"most": most})
         return {"wires": wires, "edges": edges}
 
     def _captured(self, params, now_ms):

@@ -44,16 +44,19 @@ class Capture:
         self.told = None  # head() of a capture that is over
 
     def start(self, wires, room):
-        """Time the wires (names) from now on, with room for so many edges on each. None, or how many would fit."""
+        """Time the wires (names) from now on, with room for so many edges on each. None, or about how many fit."""
         self.drop()
         gc.collect()
-        most = max(0, gc.mem_free() - _RESERVE) // (4 * len(wires))
-        if room > most:
-            return most
-        try:
-            self.buffers = [bytearray(4 * room) for _ in wires]
-        except MemoryError:  # not in one piece
-            return room // 2
+        fits = min(room, max(0, gc.mem_free() - _RESERVE) // (4 * len(wires)))
+        while True:
+            try:
+                self.buffers = [bytearray(4 * fits) for _ in wires]
+                break
+            except MemoryError:  # so much, but not in one piece
+                fits -= fits // 8 + 1
+        if fits < room:
+            self.buffers = ()
+            return (fits - fits // 32) // 100 * 100  # how much there is changes a little from one call to the next
         self.wires = tuple(wires)
         for i in range(len(edges[0])):
             hw.wr(_MEM + 4 * i, edges[0][i])
@@ -82,7 +85,8 @@ class Capture:
         hw.wr(at, _RXF + 4 * i)
         hw.wr(at + 4, uctypes.addressof(self.buffers[i]))
         hw.wr(at + 8, room)
-        hw.wr(at + 0xC, 1 | 2 << 2 | 1 << 5 | n << 11 | (_RX_REQUEST + i) << 15 | 1 << 21)  # words, rising write address
+        # Words, to rising addresses, one for each request of the machine, chained to nothing, quiet.
+        hw.wr(at + 0xC, 1 | 2 << 2 | 1 << 5 | n << 11 | (_RX_REQUEST + i) << 15 | 1 << 21)
 
     @staticmethod
     def halt():

@@ -10,14 +10,30 @@ import time
 
 import numpy as np
 from rheocore import messages
+from rheocore.plan import Plan
 
 from rheobase.bench import looks
 from rheobase.bench.capture import INTERLOCK
 from rheobase.errors import EXIT_INTERRUPT, DeviceLost, RheoError, UsageError
 from rheobase.halt import halt
 from rheobase.interrupt import Interrupts
+from rheobase.link import words
 
 EDGES = messages.CAPTURE_EDGES  # a wire, unless asked for otherwise
+TRAIN = {  # what is played where nothing else is asked for: 100 pulses of 200, 50 and 200 us
+    "kind": "continuous",
+    "mode": "tens",
+    "electrode": "skin",
+    "bench": True,
+    "period_us": 10_000,
+    "width_us": 200,
+    "gap_us": 50,
+    "ramp_up_ms": 500,
+    "ramp_down_ms": 500,
+    "duration_ms": 1_000,
+    "max_ua": 1_000,
+    "amplitude_ua": 0,
+}
 SILENCE_S = 2.0  # then the board is asked whether it is still there; a stall lasts 1 s at most
 POLL_S = 0.1
 ENDED = ("done", "fault", "idle", "safe")
@@ -33,6 +49,14 @@ def wires(channels, interlock=False):
             "That is two channels, or one and the interlock.",
         )
     return names
+
+
+def room(cfg):
+    """Edges on a leg that a device configuration makes, and some to spare: what arm() is to have room for."""
+    plan, pulses = Plan(cfg), 0
+    while plan.next():
+        pulses += plan.pulse
+    return 2 * pulses + 16
 
 
 def arm(board, channels, interlock=False, edges=EDGES):
@@ -69,10 +93,10 @@ def instrument(board, sample_ps):
 def _bring(board):
     """(Capture, when it began in the board's own time, in ms since its power-on)."""
     head = board.call("captured", timeout_s=3.0)
-    words = {name: _words(board, name, row["count"]) for name, row in head["wires"].items()}
+    stored = {name: _words(board, name, row["count"]) for name, row in head["wires"].items()}
     kind = "the emulated board" if board.emulated else "board"
     source = f"own capture of {kind} {board.info['board']} {board.info['serial']}"
-    return looks.decode(head, words, source, instrument(board, looks.period_ps(head))), head["began_ms"]
+    return looks.decode(head, stored, source, instrument(board, looks.period_ps(head))), head["began_ms"]
 
 
 def _words(board, name, count):
@@ -147,6 +171,7 @@ def play(board, configs, channels=None, interlock=False, edges=EDGES, cutoff_ms=
     configs = {str(n): {**cfg, "amplitude_ua": 0} for n, cfg in configs.items()}
     numbers = sorted(int(n) for n in configs) if channels is None else channels
     wires(numbers, interlock)
+    _must_be_free(board)
     client = board.client
     player = Player(board)
     with Interrupts() as signals:
@@ -173,6 +198,14 @@ def play(board, configs, channels=None, interlock=False, edges=EDGES, cutoff_ms=
     capture, began_ms = _bring(board)
     events = [{**event, "t_ms": event["dev_us"] // 1000 - began_ms} for event in player.events]
     return capture, {**result, "events": events}
+
+
+def _must_be_free(board):
+    status = board.status()
+    if status["state"] == "fault":
+        raise words.fault_error(status["fault"], status["fault_channel"])
+    if status["state"] in messages.BUSY:
+        raise DeviceLost("in_session", f"A session is on the board (state {status['state']}).", "Stop it: `rheo stop`.")
 
 
 def _to_the_end(player, signals, during):
