@@ -74,7 +74,7 @@ def _trust(head, looks, sample_ps):
         if row["stalled"] and (name not in full or crowded):
             raise _untrusted("stalled", f"Edges on {name} came faster than the board could store them.")
         # The counter may have come round between two edges without a trace: then fewer looks are found than there were.
-        if head["took_ms"] * 10**9 >= (TURN - 1) * sample_ps and (
+        if head["took_ms"] * 10**9 >= TURN * sample_ps * 99 // 100 and (
             name in full or abs(_last(row, at) * sample_ps - head["took_ms"] * 10**9) > TURN * sample_ps // 2
         ):
             raise _untrusted("ambiguous", f"Nothing tells when {name} was still for more than 68 s of the capture.")

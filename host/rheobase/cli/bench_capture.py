@@ -74,7 +74,7 @@ def _what(board, cfg, numbers):
     from rheobase.order import train_words
 
     kind = "the emulated board" if board.emulated else "board"
-    where = "channel " + " and ".join(str(n) for n in numbers)
+    where = ("channel " if len(numbers) == 1 else "channels ") + " and ".join(map(str, numbers))
     return (
         f"Playing {train_words(cfg)} for {fmt_duration(cfg['duration_ms'])} on {where} of {kind}"
         f" {board.info['board']} {board.info['serial']} at 0 mA: the legs switch, no current flows."
