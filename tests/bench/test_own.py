@@ -1,4 +1,4 @@
-"""From the counters that the board stores to times: exact, across the counter's turn, and refused where they may lie."""
+"""From the counters that the board stores to times: exact across the counter's turn, refused where they may lie."""
 
 import base64
 import random
@@ -65,7 +65,7 @@ def test_a_full_wire_ends_the_capture_for_all():
 
 @pytest.mark.parametrize("full", [False, True])
 def test_edges_that_came_too_fast_to_be_stored_are_said_not_told(full):
-    """Nine within the time that the DMA may need: a stall before the end cannot be excluded, and it shifts all times."""
+    """Nine within the time that the DMA may need: a stall before the end cannot be excluded; it shifts all times."""
     fast = [1000, *range(2000, 2009), 90_000]
     with pytest.raises(RheoError, match="faster than the board could store") as error:
         decode(CH1_A=wire(fast, 100_000, full=full, stalled=True))

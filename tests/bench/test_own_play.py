@@ -1,4 +1,4 @@
-"""`rheo bench capture` and own.play() on the real image, emulated, over a real pty; no claim here is about wall time."""
+"""`rheo bench capture` and own.play() on the real image, emulated, over a real pty. No claim is about wall time."""
 
 import functools
 import os
