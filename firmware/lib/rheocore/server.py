@@ -211,13 +211,19 @@ class Server:
         self.stall_ms = params["ms"]
         return {"state": self.session.state}
 
+    def _captures(self):
+        if self.capture is None:
+            raise StateError("method_not_found", {"method": "capture"})
+        return self.capture
+
     def _capture(self, params, now_ms):
+        pins = self._captures().pins
         self.session.may_configure("capture")
         wires = params["wires"]
         if not 1 <= len(wires) <= messages.CAPTURE_WIRES:
             raise invalid("wires", "1 to %d names are needed" % messages.CAPTURE_WIRES)
         for wire in wires:
-            if not isinstance(wire, str) or wire not in self.capture.pins or wires.count(wire) > 1:
+            if not isinstance(wire, str) or wire not in pins or wires.count(wire) > 1:
                 raise invalid("wires", "no wire %s on this board, or twice" % str(wire)[:16])
         edges = params.get("edges", messages.CAPTURE_EDGES)
         if edges < 1:
@@ -230,7 +236,7 @@ class Server:
     def _captured(self, params, now_ms):
         if self.session.state in messages.BUSY:
             raise StateError("wrong_state", {"method": "captured", "state": self.session.state})
-        head = self.capture.head()
+        head = self._captures().head()
         if not head:
             raise StateError("no_capture", {})
         if "wire" not in params:

@@ -1,10 +1,10 @@
 """Loops of a PIO program that cannot matter, passed over in one go. A part of clocking.py: executes nothing itself.
 
-  - `jmp x--` / `jmp y--` to itself: its count is known, so it is executed by subtraction;
-  - the same and a `jmp pin` in turn (a wait for a pin that is timed): both, until the pin moves or the count is over;
-  - a jump to itself on a pin, or on a condition that nothing changes: it spins until that pin moves;
-  - a one- or two-instruction loop that writes the same value (`mov pins, null`, the guard's latch): it spins, and
-    its write is repeated in the same cycle whenever another machine or the CPU touches the pins.
+- `jmp x--` / `jmp y--` to itself: its count is known, so it is executed by subtraction;
+- the same and a `jmp pin` in turn (a wait for a pin that is timed): both, until the pin moves or the count is over;
+- a jump to itself on a pin, or on a condition that nothing changes: it spins until that pin moves;
+- a one- or two-instruction loop that writes the same value (`mov pins, null`, the guard's latch): it spins, and
+  its write is repeated in the same cycle whenever another machine or the CPU touches the pins.
 """
 
 JMP, MOV, SET = 0, 5, 7  # top three bits of an opcode
