@@ -8,5 +8,6 @@ for _pin in range(30):
         machine.mem32[0x40014004 + 8 * _pin] = 0x206
 machine.mem32[0x50000444] = 0x7FF  # DMA: abort all but the last
 machine.mem32[0x50203000] = 0xF  # PIO0: machines off
+machine.mem32[0x50303000] = 0xF  # PIO1: the capture too
 for _slice in range(8):
     machine.mem32[0x4005000C + 0x14 * _slice] = 0  # PWM: compare 0

@@ -7,6 +7,7 @@ BOARD = {
     "name": "RHEO_PICO",
     "schema": 1,  # version of this table's shape
     "clk_sys_hz": 125_000_000,
+    "clock_ppm": 30,  # tolerance of the crystal
     # Legs: contiguous from leg_base, A then B of each channel; active-high (low is off, everywhere).
     "leg_base": 2,
     "channels": [

@@ -109,7 +109,7 @@ def make(
             raise UsageError(
                 "unpaired", f"{len(channels)} --channel and {len(amplitudes)} --amplitude.", "Give one of each in turn."
             )
-        wanted += [(_channel(n), ref, q, "--amplitude") for n, q in zip(channels, amplitudes, strict=True)]
+        wanted += [(channel_number(n), ref, q, "--amplitude") for n, q in zip(channels, amplitudes, strict=True)]
     elif channels or amplitudes:
         raise UsageError("no_protocol", "No protocol is named.", "`rheo protocol list` shows them.")
     wanted += [_split_on(text) for text in ons]
@@ -126,7 +126,8 @@ def make(
     return Order(parts, load, assumed, acknowledged, yes, reason)
 
 
-def _channel(text):
+def channel_number(text):
+    """1 of "1". Raises UsageError."""
     if not str(text).isascii() or not str(text).isdigit() or int(text) < 1:
         raise UsageError("bad_channel", f"{text} is not a channel.", "Channels are numbers: 1, 2, 3.")
     return int(text)
@@ -137,7 +138,7 @@ def _split_on(text):
     name, at, amplitude = rest.rpartition("@")
     if not (equals and at and name and amplitude):
         raise UsageError("bad_on", f"--on {text}: not N=PROTOCOL@AMPLITUDE.", "For example: --on 2=ea_2hz@1mA")
-    return _channel(number), name, amplitude, f"--on {text}"
+    return channel_number(number), name, amplitude, f"--on {text}"
 
 
 def electrodes(protocols, needle, pad):
@@ -183,15 +184,20 @@ def ratings(info):
     return {**known, **info["limits"]}
 
 
-def judge(order, info):
-    """Raise unless the board may play the order: UsageError for a channel it lacks, Refused with every limit hit."""
-    missing = [n for n in order.channels if n not in info["channels"]]
+def must_have(channels, info):
+    """Raise UsageError if the board lacks one of the channels (numbers)."""
+    missing = [n for n in channels if n not in info["channels"]]
     if missing:
         raise UsageError(
             "no_channel",
             f"The board has no channel {missing[0]}.",
             "It has " + ", ".join(str(n) for n in info["channels"]) + ".",
         )
+
+
+def judge(order, info):
+    """Raise unless the board may play the order: UsageError for a channel it lacks, Refused with every limit hit."""
+    must_have(order.channels, info)
     board = ratings(info)
     refusals = limits.judge_all({part.n: part.cfg for part in order.parts}, board)
     if refusals:

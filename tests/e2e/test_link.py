@@ -262,7 +262,7 @@ def test_the_programs_that_the_image_assembles_are_the_ones_the_cycle_tests_ran(
     rawrepl.enter(dut.board)
     out = rawrepl.run(
         dut.board,
-        "from rheorp2.pio_programs import biphasic, guard\n"
-        "print([op for op in biphasic[0]], [op for op in guard[0]])\n",
+        "from rheorp2.pio_programs import biphasic, edges, guard\n"
+        "print(*[[op for op in program[0]] for program in (biphasic, edges, guard)])\n",
     )
-    assert out.strip() == f"{list(opcodes('biphasic'))} {list(opcodes('guard'))}"
+    assert out.strip() == f"{list(opcodes('biphasic'))} {list(opcodes('edges'))} {list(opcodes('guard'))}"

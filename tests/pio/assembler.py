@@ -10,9 +10,10 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2] / "firmware/lib/rheorp2/pio_programs.py"
 
-JMP, WAIT, OUT, PULL, MOV, IRQ, SET = 0x0000, 0x2000, 0x6000, 0x8080, 0xA000, 0xC000, 0xE000
+JMP, WAIT, IN, OUT, PULL, MOV, IRQ, SET = 0x0000, 0x2000, 0x4000, 0x6000, 0x8080, 0xA000, 0xC000, 0xE000
 
 _JMP_IF = {"always": 0, "not_x": 1, "x_dec": 2, "not_y": 3, "y_dec": 4, "x_not_y": 5, "pin": 6, "not_osre": 7}
+_IN_FROM = {"pins": 0, "x": 1, "y": 2, "null": 3, "isr": 6, "osr": 7}
 _OUT_TO = {"pins": 0, "x": 1, "y": 2, "null": 3, "pindirs": 4, "pc": 5, "isr": 6, "exec": 7}
 _MOV_TO = {"pins": 0, "x": 1, "y": 2, "exec": 4, "pc": 5, "isr": 6, "osr": 7}
 _MOV_FROM = {"pins": 0, "x": 1, "y": 2, "null": 3, "status": 5, "isr": 6, "osr": 7}
@@ -65,6 +66,9 @@ class _Emitter:
         return self._emit(
             WAIT | _range(polarity, 0, 1) << 7 | _code(_WAIT_ON, name, "wait source") << 5 | _range(index, 0, 31)
         )
+
+    def in_(self, source, bits):
+        return self._emit(IN | _code(_IN_FROM, source, "in source") << 5 | _range(bits, 1, 32) & 31)
 
     def out(self, to, bits):
         return self._emit(OUT | _code(_OUT_TO, to, "out destination") << 5 | _range(bits, 1, 32) & 31)
@@ -170,7 +174,7 @@ def _asm_pio(*, sideset_init=(), out_init=(), out_shiftdir=_PIO.SHIFT_LEFT):
         emitter = _Emitter(program)
         words = {name: name for table in (_JMP_IF, _OUT_TO, _MOV_TO, _MOV_FROM, _SET_TO, _WAIT_ON) for name in table}
         words |= {"block": "block", "noblock": "noblock"}
-        for name in ("jmp", "wait", "out", "pull", "mov", "irq", "set", "label", "wrap_target", "wrap"):
+        for name in ("jmp", "wait", "in_", "out", "pull", "mov", "irq", "set", "label", "wrap_target", "wrap"):
             words[name] = getattr(emitter, name)  # irq is an instruction and a source: the instruction's name wins
         try:
             types.FunctionType(function.__code__, words | {"__builtins__": {}})()

@@ -12,6 +12,9 @@ TELEMETRY_MS = 100
 ARM_MS = 60_000  # from arm to start; the host cannot lengthen it
 PAUSE_MS = 300_000  # a longer pause ends the session
 CUTOFF_MARGIN_MS = 250  # the hardware cutoff stands this long after the session's own end
+CAPTURE_WIRES = 4  # that the board times at once
+CAPTURE_EDGES = 2000  # on each of them, unless told otherwise
+STALL_MS = 1000  # longest standstill that the bench may ask for
 
 STATES = ("safe", "idle", "loaded", "armed", "ramp_up", "run", "paused", "ramp_down", "done", "fault")
 LIVE = ("ramp_up", "run", "ramp_down")  # states in which pulses may leave the pins
@@ -27,13 +30,19 @@ METHODS = {
     # left of the last one may run -> {state}
     "configure": {"channels": dict, "new": (int,)},
     "arm": {"bench": (int,)},  # bench 1: the operator confirms a board without the C hook -> {state, token}
-    "start": {"token": int, "channels": (list,)},  # channels [1, 2]: default all -> {state}
+    # channels [1, 2]: default all; cutoff_ms: the hardware's own end of output sooner, bench only -> {state}
+    "start": {"token": int, "channels": (list,), "cutoff_ms": (int,)},
     "amplitude": {"token": int, "channel": int, "ua": int},  # new target of a channel -> {channel, ua}
     "pause": {},  # -> {state, confirmed}
     "resume": {"token": int},  # -> {state, confirmed}
     "stop": {"reason": (str,)},  # reason: one of STOP_REASONS -> {state, confirmed}
     "clear_fault": {},  # -> {state, confirmed}
     "result": {},  # -> RESULT of the session that runs or has just ended
+    # The bench. wires ["CH1_A", "INTERLOCK"]: timed from now on, room for so many edges on each -> {wires, edges}
+    "capture": {"wires": list, "edges": (int,)},
+    # Ends the capture. Without a wire -> CAPTURED; with one: its words from that one on, some 250 -> {words}: base64
+    "captured": {"wire": (str,), "from": (int,)},
+    "stall": {"token": int, "ms": int},  # the main loop stands still for so long; bench only -> {state}; event "stall"
 }
 ALWAYS = ("hello", "stop", "status")  # answered before hello, and outside the order of ids
 STOP_REASONS = ("stop_command", "operator_key", "operator_interrupt")
@@ -44,7 +53,7 @@ STOP_REASONS = ("stop_command", "operator_key", "operator_interrupt")
 # device -> host:
 #   tel [TELEMETRY...]      every TELEMETRY_MS while armed or live, at 1 Hz else; only what fits the window
 #   event [n, dev_us, kind, detail, channel]   kind "state": detail is the state; "fault": the fault; "end": the stop
-#                           reason. channel: whose lead a fault is, else null
+#                           reason; "stall": ms. channel: whose lead a fault is, else null
 TELEMETRY = ("seq", "dev_us", "state", "t_left_ms", "interlock", "fault", "channels")
 CHANNEL = ("set_ua", "meas_ua", "ohms", "pulses", "charge_nc")  # one list per configured channel, in channel order
 EVENT = ("n", "dev_us", "kind", "detail", "channel")
@@ -57,6 +66,9 @@ STATUS = "state t_left_ms interlock fault fault_channel channels".split()  # cha
 STATUS_CHANNEL = ("n", "set_ua", "meas_ua", "ohms", "pulses")
 RESULT = "state stop_reason fault fault_channel duration_ms channels bad_lines".split()
 # channels: {"1": {pulses, truncated, charge_nc}}; bad_lines: {what was wrong: how often since power-on}
+CAPTURED = "clk_hz began_ms took_ms wires".split()  # began_ms: dev_us / 1000; wires: {"CH1_A": CAPTURED_WIRE}
+# count: edges stored; full: no room for more; stalled: some came too fast; left: the counter at the end, null if full
+CAPTURED_WIRE = "count full stalled left".split()
 
 # name: (JSON-RPC code, sentence with {parameters}, what to do)
 ERRORS = {
@@ -87,6 +99,17 @@ ERRORS = {
     "fault": (-32012, "The board has latched {fault}.", "Remove the cause, then `rheo clear-fault`."),
     "bad_token": (-32013, "Another session holds the board.", "Stop it first: `rheo stop`."),
     "not_gone": (-32014, "{fault} cannot be cleared: its cause is still there.", "Remove the cause first."),
+    "bench_only": (
+        -32016,
+        "{method} is for bench protocols only.",
+        "Set `bench = true` in every protocol of the session.",
+    ),
+    "no_room": (
+        -32018,
+        "So many edges do not fit into the board: about {most} a wire do.",
+        "Capture a shorter time, or fewer wires.",
+    ),
+    "no_capture": (-32017, "The board holds no capture.", "Begin one first."),
     "no_hook": (
         -32015,
         "This MicroPython lacks the board's reset hook: bench only.",

@@ -3,6 +3,8 @@
 handle() takes one line and returns the bytes to send back (None: nothing to say). Counts what it could not use.
 """
 
+import binascii
+
 from rheocore import frames, limits, messages
 from rheocore.config import small
 from rheocore.refusal import StateError, invalid
@@ -11,14 +13,16 @@ from rheocore.refusal import StateError, invalid
 class Server:
     """session: the state machine. board: the description. info: dict of what hello adds.
 
-    sense(n) -> (ua, ohms) or None.
+    sense(n) -> (ua, ohms) or None. capture: rheorp2.capture.Capture, whose docstrings are the contract, or None.
     """
 
-    def __init__(self, session, board, info, sense):
+    def __init__(self, session, board, info, sense, capture=None):
         self.session = session
         self.board = board
         self.info = info
         self.sense = sense
+        self.capture = capture
+        self.stall_ms = 0  # asked for by the bench: the app's loop takes it
         self.greeted = False
         self.last_id = -1
         self.last_reply = None
@@ -114,6 +118,8 @@ class Server:
         self.greeted = True
         self.seq = 0
         self.session.greet()
+        if self.capture and self.session.state not in messages.BUSY:
+            self.capture.drop()  # it was the last dialogue's: its memory is wanted
         info = dict(self.info)
         info["wire"] = messages.WIRE
         info["channels"] = [c["n"] for c in self.board["channels"]]
@@ -158,11 +164,17 @@ class Server:
 
     def _arm(self, params, now_ms):
         if not self.info["c_hook"]:
-            bench = all(c.cfg["bench"] for c in self.session.channels.values())
-            if not (bench and params.get("bench") == 1):
+            if not (self._bench() and params.get("bench") == 1):
                 raise StateError("no_hook", {})
         token = self.session.arm(now_ms)
         return {"state": self.session.state, "token": token}
+
+    def _bench(self):
+        return all([c.cfg["bench"] for c in self.session.channels.values()])
+
+    def _bench_only(self, method):
+        if not self._bench():
+            raise StateError("bench_only", {"method": method})
 
     def _held(self, params):
         if params["token"] != self.session.token:
@@ -173,8 +185,66 @@ class Server:
         numbers = params.get("channels")
         if numbers is not None and not all(small(n) for n in numbers):
             raise invalid("channels", "a list of numbers is needed")
-        self.session.start(numbers, now_ms)
+        cutoff_ms = params.get("cutoff_ms")
+        if cutoff_ms is not None:
+            self._sooner(cutoff_ms, numbers, now_ms)
+        self.session.start(numbers, now_ms, cutoff_ms)
         return {"state": self.session.state}
+
+    def _sooner(self, cutoff_ms, numbers, now_ms):
+        """Raise StateError unless the bench may bring the cutoff so near: never further away than it would be."""
+        self._bench_only("cutoff_ms")
+        session = self.session
+        if session.state != "armed":
+            raise StateError("wrong_state", {"method": "cutoff_ms", "state": session.state})
+        lefts = [c.left_ms(now_ms) for c in session.channels.values() if numbers is None or c.n in numbers]
+        bound = messages.CUTOFF_MARGIN_MS + max(lefts + [0])
+        if not 1 <= cutoff_ms <= bound:
+            why, bound = ("too_low", 1) if cutoff_ms < 1 else ("too_high", bound)
+            raise StateError("refused", {"field": "cutoff_ms", "value": cutoff_ms, "why": why, "bound": bound})
+
+    def _stall(self, params, now_ms):
+        self._held(params)
+        self._bench_only("stall")
+        if not 1 <= params["ms"] <= messages.STALL_MS:
+            raise invalid("ms", "1 to %d" % messages.STALL_MS)
+        self.stall_ms = params["ms"]
+        return {"state": self.session.state}
+
+    def _captures(self):
+        if self.capture is None:
+            raise StateError("method_not_found", {"method": "capture"})
+        return self.capture
+
+    def _capture(self, params, now_ms):
+        pins = self._captures().pins
+        self.session.may_configure("capture")
+        wires = params["wires"]
+        if not 1 <= len(wires) <= messages.CAPTURE_WIRES:
+            raise invalid("wires", "1 to %d names are needed" % messages.CAPTURE_WIRES)
+        for wire in wires:
+            if not isinstance(wire, str) or wire not in pins or wires.count(wire) > 1:
+                raise invalid("wires", "no wire %s on this board, or twice" % str(wire)[:16])
+        edges = params.get("edges", messages.CAPTURE_EDGES)
+        if edges < 1:
+            raise invalid("edges", "at least 1")
+        most = self.capture.start(wires, edges)
+        if most is not None:
+            raise StateError("no_room", {"most": most})
+        return {"wires": wires, "edges": edges}
+
+    def _captured(self, params, now_ms):
+        if self.session.state in messages.BUSY:
+            raise StateError("wrong_state", {"method": "captured", "state": self.session.state})
+        head = self._captures().head()
+        if not head:
+            raise StateError("no_capture", {})
+        if "wire" not in params:
+            return head
+        words = self.capture.words(params["wire"], params.get("from", 0))
+        if words is None:
+            raise invalid("wire", "no such wire, or no such word")
+        return {"words": binascii.b2a_base64(words).decode().strip()}
 
     def _amplitude(self, params, now_ms):
         self._held(params)

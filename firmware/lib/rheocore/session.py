@@ -54,9 +54,9 @@ class Session:
         if self.state == "safe":
             self._go("idle")
 
-    def may_configure(self):
+    def may_configure(self, method="configure"):
         """Raise StateError unless a configuration can be taken now: asked before the work of judging one."""
-        self._need("configure", ("idle", "loaded", "done"))
+        self._need(method, ("idle", "loaded", "done"))
 
     def configure(self, configs, new=True):
         """configs: {n: checked configuration}. Amplitude starts from zero again, whatever was before.
@@ -85,8 +85,10 @@ class Session:
         self._go("armed")
         return self.token
 
-    def start(self, numbers, now_ms):
-        """Start channels (None: all that are configured) together; more may be started while others run."""
+    def start(self, numbers, now_ms, sooner_ms=None):
+        """Start channels (None: all that are configured) together; more may be started while others run.
+
+        sooner_ms: the hardware's own end comes so soon, if that is sooner than it would."""
         self._need("start", ("armed",) + LIVE)
         numbers = list(self.channels) if numbers is None else numbers
         for n in numbers:
@@ -96,7 +98,7 @@ class Session:
         if not numbers:
             raise invalid("channels", "no channel named")
         self._refuse(self.output.guard_fault(), now_ms)
-        self._play([self.channels[n] for n in numbers], now_ms)
+        self._play([self.channels[n] for n in numbers], now_ms, sooner_ms)
 
     def amplitude(self, n, ua):
         """New target of a channel; the device walks there by its own steps."""
@@ -253,10 +255,11 @@ class Session:
             self.trip(fault, now_ms)
             raise StateError("fault", {"fault": fault})
 
-    def _play(self, channels, now_ms):
+    def _play(self, channels, now_ms, sooner_ms=None):
         for channel in channels:
             channel.begin(now_ms)
         cutoff_ms = CUTOFF_MARGIN_MS + max([c.left_ms(now_ms) for c in channels])
+        cutoff_ms = min(cutoff_ms, sooner_ms or cutoff_ms)
         now_ms = self.output.start([(c.n, c.feeder) for c in channels], cutoff_ms)
         for channel in channels:
             channel.started_ms = now_ms  # filling the leases took its time

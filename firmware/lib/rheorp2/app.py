@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import machine
 import micropython
@@ -13,6 +14,7 @@ from rheocore.server import Server
 from rheocore.session import Session
 
 from rheorp2 import hw
+from rheorp2.capture import Capture
 from rheorp2.dac import Dac
 from rheorp2.engine import Engine
 from rheorp2.link import Link
@@ -52,13 +54,14 @@ class App:
         self.dac = Dac(board)
         self.sense = Sense(board)
         self.engine = Engine(board, self.dac, self.sense)
+        self.capture = Capture(board)
         self.link = Link()
         self.tokens = 0
         self.session = Session(self.engine, board, self.engine.rings, self.event, self.new_token)
         self.watchdog = Watchdog()
         cause, note = reset_cause(), self.watchdog.recall()
         self.session.wake(note, cause)
-        self.server = Server(self.session, board, _info(cause, note), self.sense.of)
+        self.server = Server(self.session, board, _info(cause, note), self.sense.of, self.capture)
         self.events = 0
         self.last_tick_ms = self.last_tel_ms = 0
         self.noted = None  # state
@@ -108,6 +111,8 @@ class App:
             self.telemetry(now)
             link.pump()
             self.watchdog.saw(WRITE)
+            if self.server.stall_ms:
+                self.stand_still()
 
     def read(self):
         """Answer lines that have arrived: a few a pass, so that a flood cannot keep the session from its tick."""
@@ -184,11 +189,20 @@ class App:
             self.link.dropped += 1
         server.seq += 1
 
+    def stand_still(self):
+        """What the bench asked for: this loop does nothing for so long. Whatever must end output does it without."""
+        ms = self.server.stall_ms
+        self.server.stall_ms = 0
+        self.event("stall", ms)
+        self.link.pump()
+        time.sleep_ms(ms)
+
     def cut_off(self):
-        """Output off, then deaf to Ctrl-C, however many arrive meanwhile."""
+        """Output off and nothing left that writes into memory, then deaf to Ctrl-C, however many arrive meanwhile."""
         while True:
             try:
                 self.engine.cut_off()
+                self.capture.halt()
                 micropython.kbd_intr(-1)
                 return
             except KeyboardInterrupt:

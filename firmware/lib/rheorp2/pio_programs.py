@@ -1,4 +1,4 @@
-"""The PIO programs, as rp2 assembles them: `biphasic` plays items, `guard` forces the legs low. Nothing else here.
+"""The PIO programs, as rp2 assembles them: `biphasic` plays items, `guard` forces the legs low, `edges` times a wire.
 
 A module of its own, imported before anything can interrupt: asm_pio empties its module's globals while it assembles.
 tests/pio counts every cycle. Item format: rheocore/items.py.
@@ -48,4 +48,26 @@ def guard():
     irq(4)  # hold everything; the CPU's kill enters here
     wrap_target()
     mov(pins, null)  # every cycle, for ever
+    wrap()
+
+
+@rp2.asm_pio()
+def edges():
+    # Block 1, full clock. jmp pin = one wire, looked at every second clock and never else: a look that finds no edge
+    # counts x down, one that finds an edge stores x instead. So edge k (from 0) was found by look 2**32 - 1 - x + k.
+    label("high")
+    jmp(x_dec, "high_look")  # at 0 it falls through, to the same
+    label("high_look")
+    jmp(pin, "high")
+    in_(x, 32)  # fell; autopush
+    wrap_target()
+    label("low_look")
+    jmp(pin, "rise")
+    jmp(x_dec, "low_look")
+    jmp(pin, "rise")  # x has come round, every 68.7 s: the same once more
+    jmp(x_dec, "low_look")
+    label("rise")
+    in_(x, 32)
+    jmp(pin, "high")
+    in_(x, 32)  # fell at once
     wrap()

@@ -3,14 +3,11 @@
 The emulator lets a state machine run at most one instruction per CPU instruction, and one per jump over a sleep,
 so waveforms stretch whenever the CPU sleeps and dividers below about 4 are never exact. Here each block is driven
 by the simulation clock instead: an alarm stands at the next instruction that can matter, every edge falls on its
-own clock cycle whatever the CPU does, and loops that cannot matter are passed over in one go:
-  - `jmp x--` / `jmp y--` to itself: its count is known, so it is executed by subtraction;
-  - a jump to itself on a pin, or on a condition that nothing changes: it spins until that pin moves;
-  - a one- or two-instruction loop that writes the same value (`mov pins, null`, the guard's latch): it spins, and
-    its write is repeated in the same cycle whenever another machine or the CPU touches the pins.
+own clock cycle whatever the CPU does, and loops that cannot matter are passed over in one go (loops.py).
 Whatever reaches into a machine from outside (a register write, a reset) first brings it to the present.
 
-Times are in 1/256 of a system clock (`_fp`), as in the emulator. Inputs pass the two-flop synchroniser (2 clocks).
+Times are in 1/256 of a system clock (`_fp`), as in the emulator. Inputs pass the two-flop synchroniser (2 clocks): a
+`jmp pin` sees the level that was there two clocks ago.
 """
 
 from rp2040py.peripherals.pio import RPPIO
@@ -28,12 +25,13 @@ from rp2040py.peripherals.pio_registers import (
 from rp2040py.peripherals.state_machine import StateMachine
 from rp2040py.utils.fifo import FIFO
 
+from rheobase.emulator.loops import JMP, MOV, PIN, Loops
+
 FP_PER_NS = 32  # 256 / 8 ns
 SYNC_FP = 2 << 8  # input synchroniser
 _SHIFTCTRL, _INSTR = 0x08, 0x10  # from SMx_CLKDIV
 _PER_SM = 0x18
-_JMP, _PULL, _MOV, _SET = 0, 4, 5, 7  # top three bits of an opcode
-_ALWAYS, _X_DEC, _Y_DEC, _PIN, _OSRE = 0, 2, 4, 6, 7  # condition of a JMP
+_PULL = 4
 
 
 class Machine(StateMachine):
@@ -67,7 +65,7 @@ class Machine(StateMachine):
         if self.waiting:
             self.forced_pc = before
             self.exec_ctrl |= EXECCTRL_EXEC_STALLED
-        elif opcode >> 13 not in (_JMP, _MOV, 3):
+        elif opcode >> 13 not in (JMP, MOV, 3):
             self.pc = before
             self.forced_pc = None
         else:
@@ -92,21 +90,7 @@ class Machine(StateMachine):
         self.tx_fifo, self.rx_fifo = FIFO(4), FIFO(4)
 
 
-class _Spin:
-    """A loop that a machine is passed over in: where it stands, since when, for how long."""
-
-    __slots__ = ("count", "pin", "register", "start_fp", "step_fp", "writes")
-
-    def __init__(self, start_fp, step_fp, count=None, register=None, pin=None, writes=None):
-        self.start_fp = start_fp  # due time of the first execution passed over
-        self.step_fp = step_fp  # length of one turn
-        self.count = count  # turns left, or None: for ever
-        self.register = register  # "x" or "y", counted down
-        self.pin = pin  # input that ends it
-        self.writes = writes  # opcode repeated every turn that writes pins, or None
-
-
-class EventPio(RPPIO):
+class EventPio(Loops, RPPIO):
     """One PIO block. Same registers as the emulator's; scheduling as the module says."""
 
     def __init__(self, chip, name, first_irq, index):
@@ -116,7 +100,9 @@ class EventPio(RPPIO):
         self._spins = [None] * 4
         self._grid_fp = [None] * 4  # a clock tick of a stalled machine, for its phase
         self._asserted = False
-        self._heard = set()
+        self._heard = {}  # GPIO: its level as last heard
+        self._moves = {}  # GPIO: [(when, level before)] of its last moves
+        self._moved_fp = -SYNC_FP  # last move of any of them
         self._settling = self._again = False
         self.steps = 0  # executed one by one, for the benchmark
 
@@ -129,17 +115,53 @@ class EventPio(RPPIO):
     def input_changed(self, gpio):
         """The level of an input moved now: machines that poll it see it two clocks later."""
         now = self.cycle_fp
+        if gpio in self._heard:
+            self._note_move(gpio)
         for i, spin in enumerate(self._spins):
             if spin is not None and spin.pin == gpio:
-                seen = now if self.input_sync_bypass >> gpio & 1 else now + SYNC_FP
-                self._catch_up(i, seen - 1)
+                self._catch_up(i, now + self._sync_fp(gpio) - 1)
         self._settle()
 
     def _listen(self, gpio):
         """Be told of `gpio` also when the chip itself drives it: a machine waits for it."""
         if gpio not in self._heard:
-            self._heard.add(gpio)
+            self._heard[gpio] = bool(self.rp2040.gpio[gpio].input_value)
             self.rp2040.gpio[gpio].add_listener(lambda new, old: self._own_pin_moved(gpio))
+
+    def _note_move(self, gpio):
+        level = bool(self.rp2040.gpio[gpio].input_value)
+        if level != self._heard[gpio]:
+            self._moves[gpio] = [*self._moves.get(gpio, ())[-3:], (self.cycle_fp, not level)]
+            self._heard[gpio] = level
+            self._moved_fp = self.cycle_fp
+
+    def _settled(self, gpio, at_fp):
+        """True if a `jmp pin` from at_fp on sees the level that is there now."""
+        moves = self._moves.get(gpio)
+        return not moves or moves[-1][0] + self._sync_fp(gpio) <= at_fp
+
+    def _sync_fp(self, gpio):
+        return 0 if self.input_sync_bypass >> gpio & 1 else SYNC_FP
+
+    def _seen(self, gpio, at_fp):
+        """Level of `gpio` that a `jmp pin` sees at at_fp."""
+        level = self._heard[gpio]
+        for moved_fp, before in reversed(self._moves.get(gpio, ())):
+            if moved_fp + self._sync_fp(gpio) <= at_fp:
+                break
+            level = before
+        return level
+
+    def _step(self, machine):
+        """Execute one instruction; a `jmp pin` by the level that has come through the synchroniser."""
+        pc, due = machine.pc, machine.next_due_fp
+        machine.step()
+        self.steps += 1
+        if due < self._moved_fp + SYNC_FP:
+            opcode = self.instructions[pc]
+            if opcode & 0xE0E0 == PIN << 5 and machine.jmp_pin in self._heard:
+                passed = machine.wrap_bottom if pc == machine.wrap_top else (pc + 1) & 31
+                machine.pc = opcode & 0x1F if self._seen(machine.jmp_pin, due) else passed
 
     def _own_pin_moved(self, gpio):
         self.enter()
@@ -184,6 +206,9 @@ class EventPio(RPPIO):
         self._spins = [None] * 4
         self._grid_fp = [None] * 4
         self._asserted = False
+        self._heard = {gpio: bool(self.rp2040.gpio[gpio].input_value) for gpio in self._heard}
+        self._moves.clear()
+        self._moved_fp = -SYNC_FP
         self.enter()
         self.check_changed_pins()
 
@@ -210,8 +235,7 @@ class EventPio(RPPIO):
                     continue
                 self._catch_up(i, now)
             if machine.next_due_fp <= now:
-                machine.step()
-                self.steps += 1
+                self._step(machine)
                 if machine.waiting:
                     self._grid_fp[i] = now
                     if machine.wait_type == WaitType.PIN:
@@ -286,107 +310,3 @@ class EventPio(RPPIO):
             return None
         self._catch_up(i, self.cycle_fp)
         return machine.next_due_fp
-
-    # ---- loops passed over --------------------------------------------------------------------
-
-    def _pass_over(self, i, machine):
-        """If the machine stands at a loop that cannot matter, note it instead of executing it."""
-        pc = machine.pc
-        opcode = self.instructions[pc]
-        kind = opcode >> 13
-        if kind == _JMP:
-            if opcode & 0x1F != pc:
-                if (opcode >> 5) & 7 == _PIN and machine.wrap_top == pc == machine.wrap_bottom:
-                    self._note(i, machine, opcode, pin=machine.jmp_pin, inert=not self._jmp_level(machine))
-                return
-            condition = (opcode >> 5) & 7
-            if condition in (_X_DEC, _Y_DEC):
-                register = "x" if condition == _X_DEC else "y"
-                count = getattr(machine, register)
-                if count and self._side_is_set(machine, opcode):
-                    self._spins[i] = _Spin(
-                        machine.next_due_fp, self._turn_fp(machine, opcode), count=count, register=register
-                    )
-            elif condition == _PIN:
-                self._note(i, machine, opcode, pin=machine.jmp_pin, inert=self._jmp_level(machine))
-            else:
-                taken = (
-                    condition == _ALWAYS
-                    or (condition == 1 and machine.x == 0)
-                    or (condition == 3 and machine.y == 0)
-                    or (condition == 5 and machine.x != machine.y)
-                    or (condition == _OSRE and machine.output_shift_count < machine.pull_threshold)
-                )
-                self._note(i, machine, opcode, inert=taken)
-        elif kind in (_MOV, _SET) and self._same_every_time(opcode):
-            if machine.wrap_top == pc == machine.wrap_bottom:
-                self._note(i, machine, opcode, writes=opcode)
-            else:
-                after = self.instructions[(pc + 1) & 31]
-                if pc != machine.wrap_top and after >> 13 == _JMP and after & 0xFF == pc:
-                    turn = self._turn_fp(machine, opcode) + self._turn_fp(machine, after)
-                    self._note(i, machine, opcode, writes=opcode, turn_fp=turn)
-
-    def _note(self, i, machine, opcode, pin=None, inert=True, writes=None, turn_fp=None):
-        """Spin for ever, once a turn has been executed with nothing left to change."""
-        if inert and self._side_is_set(machine, opcode) and (writes is None or self._already_written(machine, writes)):
-            if pin is not None:
-                self._listen(pin)
-            self._spins[i] = _Spin(
-                machine.next_due_fp, turn_fp or self._turn_fp(machine, opcode), pin=pin, writes=writes
-            )
-
-    def _jmp_level(self, machine):
-        return bool(self.rp2040.gpio[machine.jmp_pin].input_value)
-
-    @staticmethod
-    def _turn_fp(machine, opcode):
-        delay_bits = 5 - machine.sideset_count
-        return (1 + ((opcode >> 8) & 0x1F & ((1 << delay_bits) - 1))) * machine.div_fp
-
-    def _side_is_set(self, machine, opcode):
-        """True if executing `opcode` changes no pin by its side-set."""
-        count = machine.sideset_count
-        if not count:
-            return True
-        field = (opcode >> 8) & 0x1F
-        if machine.exec_ctrl >> 30 & 1:
-            if not field & 0x10:
-                return True
-            count -= 1
-            side = (field & 0xF) >> (4 - count)
-        else:
-            side = field >> (5 - count)
-        pins = self.pin_directions if machine.exec_ctrl >> 29 & 1 else self.pin_values
-        return (pins >> machine.sideset_base) & ((1 << count) - 1) == side
-
-    @staticmethod
-    def _same_every_time(opcode):
-        """MOV pins/x/y from null or itself, SET: executed again it does the same."""
-        if opcode >> 13 == _SET:
-            return True
-        target, source = (opcode >> 5) & 7, opcode & 7
-        return (target == 0 and source in (1, 2, 3)) or (target in (1, 2) and source in (target, 3))
-
-    def _already_written(self, machine, opcode):
-        """True if executing the MOV or SET `opcode` changes no pin now."""
-        values, directions = self.pin_values, self.pin_directions
-        cycles = machine.cycles
-        machine.execute_instruction(opcode)
-        machine.cycles = cycles
-        same = (values, directions) == (self.pin_values, self.pin_directions)
-        self.pin_values, self.pin_directions = values, directions
-        return same
-
-    def _catch_up(self, i, now):
-        """Bring machine `i` out of a loop passed over, as it stands at `now` (executions at `now` included)."""
-        spin = self._spins[i]
-        if spin is None:
-            return
-        self._spins[i] = None
-        machine = self.machines[i]
-        turns = (now - spin.start_fp) // spin.step_fp + 1 if now >= spin.start_fp else 0
-        if spin.count is not None:
-            turns = min(turns, spin.count)
-            setattr(machine, spin.register, spin.count - turns)
-        machine.next_due_fp = spin.start_fp + turns * spin.step_fp
