@@ -3,27 +3,23 @@
 Times are decimal text and become integers without a float in between. Rows are streamed in blocks. Maps no names.
 """
 
-import math
 import re
 from array import array
-from datetime import date
 
 import numpy as np
 
-from rheobase.bench import trace
+from rheobase.bench import decimal_times, trace
 from rheobase.bench.capture import Signal
+from rheobase.bench.decimal_times import bad_csv, samples_ps
+from rheobase.bench.sample_period import rate_hz
 from rheobase.bench.trace import PS_PER_S
-from rheobase.bench.vcd import rate_hz
 from rheobase.errors import UsageError
 
 _UNITS_PS = {"s": PS_PER_S, "ms": 10**9, "us": 10**6, "µs": 10**6, "ns": 1000, "ps": 1}
 _SIGROK_PS = {"milliseconds": 10**9, "microseconds": 10**6, "nanoseconds": 1000, "picoseconds": 1}
 _RATE = re.compile(r"sample ?rate:\s*([0-9.]+)\s*([kMG]?)Hz", re.I)
 _CHANNELS = re.compile(r"channels\s*\(\d+/\d+\):(.*)", re.I)
-_DECIMAL = re.compile(rb"(-?)(\d{1,20})(?:\.(\d{0,30}))?(?:[eE]([+-]?\d{1,2}))?")
-_PLAIN = re.compile(rb"-?\d{1,20}(\.\d{1,30})?")
-_ISO = re.compile(rb"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,15}))?(Z|[+-]\d\d:?\d\d)?")
-_HIGH, _LOW = (b"1",), (b"0", b"X", b"x", b"Z", b"z", b"")
+_HIGH, _LOW = (b"1",), (b"0", b"X", b"x", b"Z", b"z")
 
 
 def read(source, path, rate=None):
@@ -51,35 +47,33 @@ class _Form:
         self._channels = []
 
     def head(self, source):
-        """Read up to the first row of levels. Returns what was read after the line of names."""
+        """Read up to the first row of levels. Returns what was read of the rows."""
         text = source.read(1 << 16)
         text = text[3:] if text.startswith(b"\xef\xbb\xbf") else text
-        while True:
-            line, end, rest = text.partition(b"\n")
+        lines = text.split(b"\n")
+        for n, line in enumerate(lines[:-1]):
             plain = line.decode("utf-8", "replace").strip()
             if plain.startswith(";"):
                 self._comment(plain)
             elif plain:
+                rows = lines[n + 1 :]
                 break
-            if not end:
-                raise self.bad("it has no line of names and no rows")
-            text = rest
+        else:
+            raise self.bad("it has no line of names and no rows")
         self.separator = b"\t" if b"\t" in line and b"," not in line else b","
         columns = [word.strip().strip('"') for word in plain.split(self.separator.decode())]
         if len(columns) > trace.MAX_WIRES:
             raise self.bad(f"it has {len(columns)} columns")
-        row = [word.strip() for word in rest.partition(b"\n")[0].split(self.separator)]
+        time = rows[0].partition(self.separator)[0].strip()
         if re.fullmatch(r"[-0-9.:TZ+eE]+", columns[0]) and all(_level(c.encode()) is not None for c in columns[1:]):
             self._nameless(columns)
-            return text
-        self._named(columns, row)
-        return rest
+            return b"\n".join((line, *rows))
+        self._named(columns, time)
+        return b"\n".join(rows)
 
     def bad(self, what):
         """The error for a file that cannot be a capture."""
-        return UsageError(
-            "bad_csv", f"{self.path} is not a capture that can be read: {what}.", "Export it as VCD, or as CSV again."
-        )
+        return bad_csv(self.path, what)
 
     def _comment(self, text):
         if found := _RATE.search(text):
@@ -97,7 +91,7 @@ class _Form:
         if self.timed:
             self._sigrok_time("Time")
 
-    def _named(self, columns, row):
+    def _named(self, columns, first):
         time, names = columns[0], columns[1:]
         found = re.fullmatch(r"time\s*[\[(]\s*(s|ms|us|µs|ns|ps)\s*[\])]", time.lower())
         self.timed = bool(found) or time.lower() in ("time", "samples", *_SIGROK_PS)
@@ -112,7 +106,7 @@ class _Form:
         if len(names) > 1 and not names[-1]:
             raise self.bad("its lines end in a comma")
         self.names = _distinct(names)
-        if row and row[0] and _ISO.fullmatch(row[0]):
+        if self.timed and decimal_times.ISO.fullmatch(first):
             self.unit_ps = 0
         elif found:
             self.unit_ps = _UNITS_PS[found[1]]
@@ -157,7 +151,7 @@ def _level(text):
 
 def _timed(form, parts):
     """Rows of a time and levels. The levels of a row are looked up as one text: there are few different ones."""
-    rows, levels, patterns = _Times(form), [], {}
+    rows, levels, patterns = decimal_times.Times(form.unit_ps, form.path), [], {}
     chosen = array("i")
     add_pattern, known, torn, separator = chosen.append, patterns.get, None, form.separator
     for lines, rest in parts:
@@ -201,111 +195,7 @@ def _timed(form, parts):
     return trace.Trace(signals, int(times[0]), int(times[-1]), rounding_ps, form.rate_hz, torn)
 
 
-class _Times:
-    """Times of rows, as decimal text, to integer ps; knows in what step the file wrote them.
-
-    As long as all rows have as many digits after the point, their last digit is the step. Once digits vary, either
-    zeros at the end or digits beyond so many that count were dropped; the coarser of the two is the step.
-    """
-
-    def __init__(self, form):
-        self._form = form
-        self._values = array("q")  # steps while _places is a number, ps afterwards
-        self._places = None  # digits after the point, while they are the same
-        self._varied = False
-        self._most = self._lead = self._count = 0  # over varied rows: most decimals, highest place, digits that count
-        self._origin = None  # of ISO 8601
-
-    def add(self, text):
-        """Take the time of a row."""
-        whole, _, fraction = text.partition(b".")
-        try:
-            if len(fraction) == self._places:
-                self._values.append(int(whole + fraction))
-            elif self._places is None and not self._varied and self._form.unit_ps and _PLAIN.fullmatch(text.strip()):
-                self._places = len(fraction)
-                self._values.append(int(whole + fraction))
-            else:
-                self._vary(text.strip())
-        except OverflowError:
-            raise trace.too_long(self._form.path) from None
-        except ValueError:
-            raise self._form.bad(f"{text[:40].decode('ascii', 'replace').strip()!r} is no time") from None
-
-    def _vary(self, text):
-        if self._form.unit_ps == 0:
-            return self._values.append(self._iso(text))
-        if not self._varied:
-            self._varied = True
-            if self._places is not None:
-                longest = len(str(max(map(abs, (self._values[0], self._values[-1])))))
-                self._count, self._lead, self._most = longest, longest - self._places, self._places
-                self._values, self._places = array("q", self.all_ps().tolist()), None
-        found = _DECIMAL.fullmatch(text)
-        if not found:
-            raise ValueError
-        fraction, power = found[3] or b"", int(found[4] or 0)
-        digits, places = (found[2] + fraction).lstrip(b"0"), len(fraction) - power
-        if digits:
-            self._count = max(self._count, len(digits))
-            self._lead = max(self._lead, len(digits) - places)
-        self._most = max(self._most, places)
-        value = int(found[1] + (digits or b"0")) * self._form.unit_ps
-        value = value * 10**-places if places < 0 else value // 10**places
-        self._values.append(value)
-
-    def _iso(self, text):
-        found = _ISO.fullmatch(text)
-        if not found:
-            raise ValueError
-        year, month, day, hour, minute, second = (int(found[n]) for n in range(1, 7))
-        fraction = found[7] or b""
-        zone = found[8] or b"Z"
-        away = 0 if zone == b"Z" else int(zone[:1] + b"1") * (int(zone[1:3]) * 60 + int(zone[-2:])) * 60
-        total = date(year, month, day).toordinal() * 86400 + hour * 3600 + minute * 60 + second - away
-        self._most = max(self._most, len(fraction))
-        ps = total * PS_PER_S + int((fraction or b"0").ljust(12, b"0")[:12])
-        if self._origin is None:
-            self._origin = ps
-        return ps - self._origin
-
-    @property
-    def rounding_ps(self):
-        """The step in which the file wrote times, 1 ps at least."""
-        unit_ps = self._form.unit_ps or PS_PER_S
-        if self._places is not None:
-            finest = -self._places
-        else:
-            finest = -self._most if self._form.unit_ps == 0 else max(-self._most, self._lead - self._count)
-        return max(1, unit_ps * 10 ** max(0, finest) // 10 ** max(0, -finest))
-
-    def all_ps(self):
-        """All of them, int64."""
-        values = np.array(self._values, np.int64)
-        if self._places is None:
-            scale = divisor = 1
-        else:
-            part = math.gcd(self._form.unit_ps, 10**self._places)
-            scale, divisor = self._form.unit_ps // part, 10**self._places // part
-        if len(values) and max(abs(int(values.min())), int(values.max())) > trace.MAX_PS // scale:
-            raise trace.too_long(self._form.path)
-        return values * scale // divisor
-
-    def samples(self, step):
-        """Numbers of the samples, from 0, if every time is a whole number of steps of sigrok's count; or None."""
-        if self._places != 0 or not step:
-            return None
-        values = np.array(self._values, np.int64)
-        return values // step - 1 if values.min() >= step and not (values % step).any() else None
-
-
 # ---- a row for each sample --------------------------------------------------------------------
-
-
-def samples_ps(numbers, rate):
-    """Times of sample numbers (int64) at a rate in Hz, in ps, rounded down; exact in integers."""
-    whole, part = numbers // rate, numbers % rate
-    return whole * PS_PER_S + part * (PS_PER_S // rate) + part * (PS_PER_S % rate) // rate
 
 
 def _samples(form, parts):
@@ -317,27 +207,23 @@ def _samples(form, parts):
             f"{form.path} has a row for each sample and does not say how many there are in a second.",
             "Export it with sigrok's comment lines, or as VCD.",
         )
-    count, row, before, held = 0, None, None, b""
+    count, row, before, torn = 0, None, None, None
     edges = [[] for _ in form.names]
-    initial, torn = [], None
     for lines, rest in parts:
-        lines = held + lines
         if row is None:
+            lines = lines.lstrip(b"\r\n")
             if not lines:
-                held = b""
                 continue
             row = _Row(lines[: lines.find(b"\n") + 1], form)
         if rest and len(rest) == row.width - len(row.end):
             lines, rest = lines + rest + row.end, b""
         table = row.cells(lines, count)
         if before is None:
-            initial = table[0].tolist()
-            before = table[0]
+            initial = before = table[0]
         for n, found in enumerate(edges):
             column = table[:, n]
             found.append(np.flatnonzero(column != np.append(before[n], column[:-1])) + count)
-        if len(table):
-            before = table[-1].copy()
+        before = table[-1].copy() if len(table) else before
         count += len(table)
         if rest:
             torn = trace.torn_after(samples_ps(count - 1, rate))
@@ -346,7 +232,7 @@ def _samples(form, parts):
     if count // rate >= trace.MAX_PS // PS_PER_S:
         raise trace.too_long(form.path)
     signals = {
-        name: Signal(initial[n], samples_ps(np.concatenate(edges[n]), rate)) for n, name in enumerate(form.names)
+        name: Signal(int(initial[n]), samples_ps(np.concatenate(edges[n]), rate)) for n, name in enumerate(form.names)
     }
     return trace.Trace(signals, 0, int(samples_ps(count - 1, rate)), 1, form.rate_hz or rate, torn)
 

@@ -51,7 +51,9 @@ def load(path, mapping=None, sample_rate_hz=None):
         with path.open("rb") as source:
             found = _read(source, path, sample_rate_hz)
     except OSError as error:
-        raise UsageError("unreadable_file", f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
+        raise UsageError(
+            "unreadable_file", f"{path} cannot be read: {error.strerror or error}.", "Check the path."
+        ) from None
     signals = _mapped(found.signals, mapping or {}, path)
     edges = [signal.edges_ps for signal in found.signals.values()]
     if not any(len(signal.edges_ps) for signal in signals.values()):

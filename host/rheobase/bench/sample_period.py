@@ -4,11 +4,12 @@ Every edge is told at a sample, so every interval, and every difference of two i
 periods: the smallest difference that is not the file's rounding bounds the period from above, whatever the instrument.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from rheobase.bench.trace import PS_PER_S
+from rheobase.bench.trace import MAX_RATE_HZ, PS_PER_S
 
 # Rates of common instruments, in Hz: Saleae Logic, Kingst, DSLogic, sigrok's fx2lafw and other drivers, an RP2040's own
 # clock. They name what was found and replace a bound only where that bound singles one of them out.
@@ -43,11 +44,13 @@ def found(edges_ps, rounding_ps):
     """The Sampling that the edges themselves show. edges_ps: sorted int64, of all signals of one instrument."""
     times = edges_ps[np.append(True, edges_ps[1:] != edges_ps[:-1])] if len(edges_ps) else edges_ps
     if len(times) < 2:
-        slowest_ps = PS_PER_S // KNOWN_RATES_HZ[0]
-        return Sampling(slowest_ps, f"sample rate not known from one edge; {rate_text(KNOWN_RATES_HZ[0])} assumed")
+        slowest_ps = PS_PER_S // min(KNOWN_RATES_HZ)
+        return Sampling(slowest_ps, f"sample rate not known from one edge; {rate_text(min(KNOWN_RATES_HZ))} assumed")
     intervals = np.unique(np.diff(times))
     grid_ps = int(np.gcd.reduce(intervals))
-    if grid_ps > rounding_ps and (rounding_ps / grid_ps) ** len(intervals) < _CHANCE:
+    for step_ps in (1000, 10**6, 10**9):  # digits that are always 0 tell of no finer step: whole ns in a file in ps
+        rounding_ps = step_ps if step_ps > rounding_ps and grid_ps % step_ps == 0 else rounding_ps
+    if (rounding_ps / grid_ps) ** len(intervals) < _CHANCE:
         rate_hz = PS_PER_S // grid_ps if PS_PER_S % grid_ps == 0 else None
         if rate_hz in KNOWN_RATES_HZ:
             return Sampling(grid_ps, f"sampled at {rate_text(rate_hz)} (found from its edges)")
@@ -56,8 +59,9 @@ def found(edges_ps, rounding_ps):
     steps = np.diff(np.append(0, intervals))
     real = steps[steps > 2 * rounding_ps]
     bound_ps = int(real.min() if len(real) else intervals.max()) + 2 * rounding_ps
-    for rate_hz in KNOWN_RATES_HZ:
-        if bound_ps < 2 * PS_PER_S / rate_hz <= 2 * bound_ps and _fits(times, intervals, rate_hz, rounding_ps):
+    for rate_hz in sorted(KNOWN_RATES_HZ):
+        alone = bound_ps * rate_hz < 2 * PS_PER_S <= 2 * bound_ps * rate_hz  # no grid twice as coarse is possible
+        if alone and _fits(times, intervals, rate_hz, rounding_ps):
             return at_rate(rate_hz, rounding_ps, "found from its edges")
     return Sampling(bound_ps + rounding_ps, f"sample period at most {_period_text(bound_ps)} (found from its edges)")
 
@@ -84,6 +88,16 @@ def rate_text(rate_hz):
         if rate_hz >= size:
             return f"{rate_hz / size:.9g} {unit}"
     return f"{rate_hz} Hz"
+
+
+def rate_hz(digits, prefix):
+    """A rate as people write it ("31.25", "M") in Hz, or None if it is none that an instrument has."""
+    found = re.fullmatch(r"(\d{1,12})\.?(\d{0,9})", digits)
+    if not found:
+        return None
+    power = {"": 0, "k": 3, "M": 6, "G": 9}[prefix]
+    hz = int(found[1] + found[2]) * 10**power // 10 ** len(found[2])
+    return hz if 0 < hz <= MAX_RATE_HZ else None
 
 
 def _period_text(ps):

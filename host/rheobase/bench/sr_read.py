@@ -23,6 +23,7 @@ def read(path):
             "Install it (Debian: apt-get install sigrok-cli), or save the capture as VCD in PulseView.",
         )
     command = [program, "-i", str(path.resolve()), "-O", "vcd"]
+    dump = None
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
@@ -30,14 +31,14 @@ def read(path):
         timer.start()
         try:
             dump = vcd.read(process.stdout, path)
+            process.wait()
         except UsageError as error:
+            process.kill()
             if error.code != "bad_vcd":
                 raise
-            dump = None
         finally:
             timer.cancel()
-            process.kill()
-    if dump is None or process.returncode > 0:
+    if dump is None or process.returncode:
         raise UsageError(
             "bad_sr", f"{path} is not a whole session file: sigrok-cli cannot read it.", "Save the capture again."
         )

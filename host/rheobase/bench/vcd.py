@@ -4,26 +4,21 @@ Strict where a slip would change what was measured: a value that was not declare
 that goes back are errors. Not driven and unknown count as 0. A cut end is dropped and said.
 """
 
-import json
+import math
 import re
 from array import array
-from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from rheobase.bench import trace
+from rheobase.bench import trace, vcd_head
 from rheobase.bench.capture import Signal
-from rheobase.errors import UsageError
+from rheobase.bench.vcd_head import not_vcd
 
-_UNIT_FS = {"s": 10**15, "ms": 10**12, "us": 10**9, "ns": 10**6, "ps": 1000, "fs": 1}
 _HIGH, _LOW = b"1hH", b"0lLxXzZuUwW-"
 _HEAD_BYTES = 4 << 20
-_WIDEST_BUS = 128  # a logic analyser's widest; wider vectors are a simulator's and are passed over
-_RATE = re.compile(r"channels at\s+([0-9.]+)\s*([kMG]?)Hz")
-_ABOUT = re.compile(r"^rheobase (\{.*\})\s*$", re.S)
 _SETPOINT = re.compile(r"CH(\d{1,3})_UA")
-_BODY_SECTIONS = (b"$dumpvars", b"$dumpall", b"$dumpon", b"$dumpoff", b"$end")
+_PASSED_OVER = (b"$dumpvars", b"$dumpall", b"$dumpon", b"$dumpoff", b"$end")
 
 
 @dataclass
@@ -97,134 +92,43 @@ def read(source, path):
         head, rest = head[: cut.end()], head[cut.end() :]
     elif len(head) > _HEAD_BYTES:
         raise not_vcd(path, "no end of its declarations")
-    parser = _Parser(path)
-    parser.head(head.decode("utf-8", "replace"), bool(cut))
+    changes = _Changes(vcd_head.parse(head.decode("utf-8", "replace"), bool(cut), path), path)
     if not cut:
-        parser.dump.torn = "The file ends in its declarations; no edge was read."
-        return parser.dump
-    return parser.body(trace.blocks(source, path, rest))
+        changes.dump.torn = "The file ends in its declarations; no edge was read."
+        return changes.dump
+    return changes.read(trace.blocks(source, path, rest))
 
 
-class _Parser:
-    def __init__(self, path):
+class _Changes:
+    """Reads what comes after the declarations into a Dump."""
+
+    def __init__(self, head, path):
         self.path = path
-        self.dump = Dump()
-        self._scale = (1000, 1)  # ticks to ps: times, divided by
-        self._codes = {}  # b"1!": code of the change
-        self._buses = {}  # identifier: [numbers of its wires from the left, value before]
-        self._reals = {}  # identifier: (array of ticks, array of values)
-        self._silent = set()  # declared, passed over
+        self.dump = Dump(head.wires, rate_hz=head.rate_hz, about=head.about)
+        part_fs = head.unit_fs % 1000  # of a ps: rounded down on top of the file's own rounding
+        self.dump.rounding_ps = -(-(head.unit_fs + (999 if part_fs else 0)) // 1000)
+        part = math.gcd(head.unit_fs, 1000)
+        self._scale = (head.unit_fs // part, 1000 // part)  # ps: ticks times this, divided by that
+        self._codes = {  # b"1!": code of the change
+            bytes((value,)) + identifier: 2 * number + level
+            for identifier, number in head.bits.items()
+            for values, level in ((_HIGH, 1), (_LOW, 0))
+            for value in values
+        }
+        self._buses = {identifier: [numbers, None] for identifier, numbers in head.buses.items()}  # levels before
+        self._reals = {identifier: (array("q"), array("d")) for identifier in head.reals.values()}
+        self._named = head.reals
+        self._silent = head.silent
         self._times, self._changes = array("q"), array("i")
 
-    # ---- declarations -------------------------------------------------------------------------
-
-    def head(self, text, whole):
-        """Take the declarations. whole: $enddefinitions is there."""
-        scope, declared, unit_fs, position = [], [], None, 0
-        section = re.compile(r"\s*(\$[a-z]+)(?=\s)(.*?)(?<=\s)\$end(?=\s|$)", re.S)
-        while found := section.match(text, position):
-            position = found.end()
-            keyword, words = found[1], found[2].split()
-            if keyword == "$timescale":
-                new_fs = self._timescale("".join(words))
-                if unit_fs not in (None, new_fs):
-                    raise UsageError(
-                        "mixed_timescales",
-                        f"{self.path} states two different timescales.",
-                        "Export one capture into one file.",
-                    )
-                unit_fs = new_fs
-            elif keyword == "$scope":
-                scope.append(words[-1] if words else "")
-            elif keyword == "$upscope":
-                del scope[-1:]
-            elif keyword == "$comment":
-                self._comment(found[2])
-            elif keyword == "$var" and len(words) >= 4:
-                declared.append((tuple(scope), *words[:4], "".join(words[4:])))
-        left = text[position:].split()
-        if left and (whole or not left[0].startswith("$")):
-            raise not_vcd(self.path, f"{left[0][:20]!r} where a declaration belongs")
-        if not declared and unit_fs is None:
-            raise not_vcd(self.path, "no declarations")
-        unit_fs = unit_fs or 10**6
-        part = np.gcd(unit_fs, 1000)
-        self._scale = (int(unit_fs // part), int(1000 // part))
-        self.dump.rounding_ps = max(1, unit_fs // 1000)
-        self._declare(declared)
-
-    def _timescale(self, text):
-        found = re.fullmatch(r"(\d{1,6})(s|ms|us|ns|ps|fs)", text)
-        if not found or not int(found[1]):
-            raise not_vcd(self.path, f"a time scale {text[:20]!r}; 1 s to 1 fs can be read")
-        return int(found[1]) * _UNIT_FS[found[2]]
-
-    def _comment(self, text):
-        if found := _RATE.search(text):
-            self.dump.rate_hz = rate_hz(found[1], found[2])
-        if found := _ABOUT.match(text.strip()):
-            try:
-                self.dump.about = _checked(json.loads(found[1]))
-            except (ValueError, RecursionError):
-                raise not_vcd(self.path, "a damaged comment on its capture") from None
-
-    def _declare(self, declared):
-        forms, kinds = [], []
-        for scope, kind, size, identifier, name, select in declared:
-            width = int(size) if size.isdecimal() and len(size) < 10 else 0
-            identifier = identifier.encode("utf-8", "replace")
-            if kind in ("real", "realtime"):
-                kinds.append((identifier, None))
-            elif width == 1:
-                kinds.append((identifier, 1))
-            elif 1 < width <= _WIDEST_BUS:
-                if not select and name.endswith("]"):
-                    name, _, select = name.partition("[")
-                    select = "[" + select
-                for bit in _bits(select, width):
-                    forms.append((f"{name}[{bit}]",) * 2 + (".".join((*scope, f"{name}[{bit}]")),))
-                kinds.append((identifier, width))
-                continue
-            else:
-                self._silent.add(identifier)
-                continue
-            forms.append((name, name + select, ".".join((*scope, name + select))))
-        if len(forms) > trace.MAX_WIRES:
-            raise UsageError(
-                "too_many_signals",
-                f"{self.path} has {len(forms)} signals; {trace.MAX_WIRES} can be read.",
-                "Export the legs and the interlock only.",
-            )
-        names = iter(_unique(forms))
-        count = 0
-        for identifier, width in kinds:
-            mine = [next(names) for _ in range(width or 1)]
-            if width is None:
-                series = self._reals.setdefault(identifier, (array("q"), array("d")))
-                self.dump.reals[mine[0]] = series
-            elif b"1" + identifier in self._codes or identifier in self._buses:  # one wire under two names
-                known = self._buses[identifier][0] if identifier in self._buses else None
-                first = known or [self._codes[b"1" + identifier] >> 1]
-                self.dump.wires.update(zip(mine, first, strict=False))
-            else:
-                numbers = list(range(count, count + width))
-                count += width
-                self.dump.wires.update(zip(mine, numbers, strict=True))
-                if width > 1:
-                    self._buses[identifier] = [numbers, None]
-                else:
-                    for values, level in ((_HIGH, 1), (_LOW, 0)):
-                        self._codes.update({bytes((v,)) + identifier: 2 * numbers[0] + level for v in values})
-
-    # ---- changes ------------------------------------------------------------------------------
-
-    def body(self, parts):
-        """Take the changes. parts: of blocks(). Returns the Dump."""
+    def read(self, parts):
+        """The Dump. parts: of blocks()."""
         dump, known = self.dump, self._codes
         add_time, add_code = self._times.append, self._changes.append
-        t, first, comment, rest = -1, None, False, b""
+        t, first, comment, cut = -1, None, False, b""
         try:
             for lines, rest in parts:
+                cut = rest
                 words = iter(lines.split())
                 for word in words:
                     code = known.get(word)
@@ -245,18 +149,19 @@ class _Parser:
                             first = now
                     elif word == b"$comment":
                         comment = True
-                    elif word not in _BODY_SECTIONS:
+                    elif word not in _PASSED_OVER:
                         self._other(word, words, t)
-        except (OverflowError, ValueError):
+            first = first or 0
+            dump.start_ps, dump.end_ps = self._ps(first), self._ps(max(t, first))
+            dump.times_ps = self._all_ps(self._times, first)
+            dump.codes = np.array(self._changes, np.int32)
+            for name, identifier in self._named.items():
+                ticks, values = self._reals[identifier]
+                dump.reals[name] = (self._all_ps(ticks, first), np.array(values, np.float64))
+        except (OverflowError, ValueError):  # more than int64 holds, or more digits than Python converts
             raise trace.too_long(self.path) from None
-        first = first or 0
-        dump.start_ps, dump.end_ps = self._ps(first), self._ps(max(t, first))
-        dump.times_ps = self._all_ps(self._times, first)
-        dump.codes = np.array(self._changes, np.int32)
-        for name, (ticks, values) in dump.reals.items():
-            dump.reals[name] = (self._all_ps(ticks, first), np.array(values, np.float64))
         closed_ps = dump.about.get("end_ps", dump.end_ps)
-        if rest.strip():
+        if cut.strip():
             dump.torn = trace.torn_after(dump.end_ps)
         elif closed_ps is None or closed_ps > dump.end_ps + dump.about.get("origin_ps", 0):
             dump.torn = f"The file was not closed; it ends at {trace.seconds(dump.end_ps)} s."
@@ -312,59 +217,6 @@ class _Parser:
         if len(ticks) and int(ticks[-1]) * self._scale[0] > np.iinfo(np.int64).max:
             raise trace.too_long(self.path)
         return ticks * self._scale[0] // self._scale[1]
-
-
-def _bits(select, width):
-    """Numbers of a vector's bits from the left: what its range says, or width - 1 down to 0."""
-    found = re.fullmatch(r"\[(\d{1,9}):(\d{1,9})\]", select)
-    left, right = (int(found[1]), int(found[2])) if found else (width - 1, 0)
-    if abs(left - right) + 1 != width:
-        left, right = width - 1, 0
-    return range(left, right + 1) if left < right else range(left, right - 1, -1)
-
-
-def _unique(forms):
-    """A name for each signal: the shortest of its forms that no other has, numbered where none is its own."""
-    names = [form[0] for form in forms]
-    for longer in (1, 2):
-        count = Counter(names)
-        names = [form[longer] if count[name] > 1 else name for name, form in zip(names, forms, strict=True)]
-    seen = Counter()
-    for n, name in enumerate(names):
-        seen[name] += 1
-        if seen[name] > 1:
-            names[n] = f"{name}({seen[name]})"
-    return names
-
-
-def _checked(about):
-    """What our writer says of a capture. Raises ValueError if it is not of its form."""
-    types = {"resolution_ps": int, "own_clock": bool, "origin_ps": int, "source": str, "instrument": str}
-    for key, kind in types.items():
-        if key in about and type(about[key]) is not kind:
-            raise ValueError(key)
-    for key, kind in (("torn", str), ("end_ps", int)):
-        if about.get(key) is not None and type(about[key]) is not kind:
-            raise ValueError(key)
-    numbers = [about.get(key) or 0 for key in ("origin_ps", "end_ps")]
-    if not 0 < about.get("resolution_ps", 1) < trace.PS_PER_S or max(map(abs, numbers)) > trace.MAX_PS:
-        raise ValueError("range")
-    return about
-
-
-def rate_hz(digits, prefix):
-    """A rate as people write it ("31.25", "M") in Hz, or None if it is none that an instrument has."""
-    found = re.fullmatch(r"(\d{1,12})\.?(\d{0,9})", digits)
-    if not found:
-        return None
-    power = {"": 0, "k": 3, "M": 6, "G": 9}[prefix]
-    hz = int(found[1] + found[2]) * 10**power // 10 ** len(found[2])
-    return hz if 0 < hz <= trace.MAX_RATE_HZ else None
-
-
-def not_vcd(path, what):
-    """The error for a file that cannot be a value change dump."""
-    return UsageError("bad_vcd", f"{path} is not a value change dump: {what}.", "Export it as VCD again.")
 
 
 def _shown(word):

@@ -13,8 +13,9 @@ class VcdWriter:
     """names: {name: "wire" or "real"}; every name starts at 0 unless told. path: the file, replaced if it exists.
 
     timescale: the unit of all times, "1 ns" or "1 ps". start: the first of them. initial: {name: level} of all wires;
-    with it, reals have no value until their first change. about: what a reader must know of the capture (resolution_ps above all; see bench/files.py),
-    written as a comment; with the end in it, put there by close(), so that a cut file shows.
+    with it, reals have no value until their first change. about: what a reader must know of the capture (resolution_ps
+    above all; see bench/files.py), written as a comment; with the end in it, put there by close(), so that a cut file
+    shows.
     """
 
     def __init__(self, path, names, module="rheobase", timescale="1 ns", start=0, initial=None, about=None):
@@ -27,10 +28,14 @@ class VcdWriter:
         self._end_at = None
         write = self._file.write
         if about is not None:
-            text = json.dumps(about).replace("$", "\\u0024")[:-1] + (", " if about else "") + _END
-            write(f"$comment rheobase {text}")
-            self._end_at = self._file.tell() if self._file.seekable() else None
-            write(f"{'null':{_END_WIDTH}}}} $end\n")
+            text = json.dumps(about).replace("$", "\\u0024")
+            if self._file.seekable():
+                write(f"$comment rheobase {text[:-1]}, {_END}")
+                self._end_at = self._file.tell()
+                text = f"{'null':{_END_WIDTH}}}}"
+            else:  # a pipe: nothing can be put in later
+                write("$comment rheobase ")
+            write(f"{text} $end\n")
         write(f"$timescale {timescale} $end\n$scope module {module} $end\n")
         for name, kind in names.items():
             bits = 1 if kind == "wire" else 64
