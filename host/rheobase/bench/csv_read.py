@@ -97,7 +97,7 @@ class _Form:
         self.timed = bool(found) or time.lower() in ("time", "samples", *_SIGROK_PS)
         if not self.timed:
             names = columns
-            if not (self._channels or self.rate_hz or self.given_hz):
+            if not (self._channels or self.rate_hz or self.given_hz or set(names) == {"logic"}):
                 raise self.bad(f"its first line starts with {time[:30]!r} and not with a time")
         if names and all(name == "logic" for name in names):  # sigrok's units in place of names
             names = self._channels or [f"D{n}" for n in range(len(names))]

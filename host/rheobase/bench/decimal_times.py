@@ -46,7 +46,8 @@ class Times:
             if len(fraction) == self._places and digits.isdigit():
                 self._values.append(int(digits))
             else:
-                self._values.append(self._iso(text.strip()) if self._unit_ps == 0 else self._decimal(text.strip()))
+                value = self._iso(text.strip()) if self._unit_ps == 0 else self._decimal(text.strip())
+                self._values.append(value)
         except OverflowError:
             raise trace.too_long(self._path) from None
         except ValueError:

@@ -22,6 +22,7 @@ KNOWN_RATES_HZ = (
     *(160_000_000, 192_000_000, 200_000_000, 240_000_000, 250_000_000, 300_000_000, 312_500_000, 333_333_333),
     *(400_000_000, 500_000_000, 625_000_000, 800_000_000, 1_000_000_000, 1_250_000_000, 1_600_000_000),
 )
+_LOOKED_AT = 10_000  # edges of which longer intervals are looked at too: any of them bound the period
 _CHANCE = 1e-6  # a grid that the edges would fit by chance more often than this is not believed
 
 
@@ -47,30 +48,46 @@ def found(edges_ps, rounding_ps):
         slowest_ps = PS_PER_S // min(KNOWN_RATES_HZ)
         return Sampling(slowest_ps, f"sample rate not known from one edge; {rate_text(min(KNOWN_RATES_HZ))} assumed")
     intervals = np.unique(np.diff(times))
+    seen = _independent(times, intervals)
     grid_ps = int(np.gcd.reduce(intervals))
     for step_ps in (1000, 10**6, 10**9):  # digits that are always 0 tell of no finer step: whole ns in a file in ps
         rounding_ps = step_ps if step_ps > rounding_ps and grid_ps % step_ps == 0 else rounding_ps
-    if (rounding_ps / grid_ps) ** len(intervals) < _CHANCE:
+    if (rounding_ps / grid_ps) ** seen < _CHANCE:
         rate_hz = PS_PER_S // grid_ps if PS_PER_S % grid_ps == 0 else None
         if rate_hz in KNOWN_RATES_HZ:
             return Sampling(grid_ps, f"sampled at {rate_text(rate_hz)} (found from its edges)")
         return Sampling(grid_ps, f"edges on a grid of {_period_text(grid_ps)}, taken as the sample period")
-    # Four roundings, of up to half a step or of up to a whole one all to one side, part two intervals by two steps.
-    steps = np.diff(np.append(0, intervals))
-    real = steps[steps > 2 * rounding_ps]
-    bound_ps = int(real.min() if len(real) else intervals.max()) + 2 * rounding_ps
+    # Rounding is off by at most a step in an interval, so two intervals more than two steps apart are not equal.
+    start = times[:_LOOKED_AT]
+    lengths = np.unique(np.concatenate(([0], intervals, *(start[n:] - start[:-n] for n in range(2, 17)))))
+    longer = np.searchsorted(lengths, lengths + 2 * rounding_ps, side="right")
+    longer = longer[longer < len(lengths)]
+    apart = (lengths[longer] - lengths[: len(longer)]).tolist()
+    bound_ps = min(apart, default=int(intervals.max())) + 2 * rounding_ps
     for rate_hz in sorted(KNOWN_RATES_HZ):
         alone = bound_ps * rate_hz < 2 * PS_PER_S <= 2 * bound_ps * rate_hz  # no grid twice as coarse is possible
-        if alone and _fits(times, intervals, rate_hz, rounding_ps):
+        if alone and _fits(times, seen, rate_hz, rounding_ps):
             return at_rate(rate_hz, rounding_ps, "found from its edges")
     return Sampling(bound_ps + rounding_ps, f"sample period at most {_period_text(bound_ps)} (found from its edges)")
 
 
-def _fits(times, intervals, rate_hz, rounding_ps):
+def _independent(times, intervals):
+    """How many edges have a place on the grid that another does not give away: what speaks against chance.
+
+    A board whose clock is not the instrument's moves over the grid, and an interval that comes again is now and then a
+    sample longer; each such change speaks, counted at half its number. Edges locked to the grid come again as they
+    were: there, only intervals that are not equal speak.
+    """
+    again = np.diff(times[:_LOOKED_AT])
+    changes = [int(np.count_nonzero(again[lag:] != again[:-lag])) for lag in range(1, min(65, len(again)))]
+    return max(len(intervals), min(changes, default=0) // 2)
+
+
+def _fits(times, seen, rate_hz, rounding_ps):
     """True if every edge is on the grid of rate_hz as rounded in the file, and would not be by chance."""
     part = int(np.gcd(PS_PER_S, rate_hz))
     over, under = PS_PER_S // part, rate_hz // part  # the period is over / under ps
-    if (min(1.0, 2 * rounding_ps * under / over)) ** len(intervals) >= _CHANCE:
+    if (min(1.0, 2 * rounding_ps * under / over)) ** seen >= _CHANCE:
         return False
     since = times - times[0]
     if int(since[-1]) > np.iinfo(np.int64).max // under:

@@ -93,7 +93,7 @@ def _declare(head, declared, path):
         width = int(size) if size.isascii() and size.isdigit() and len(size) < 10 else 0
         if kind in ("real", "realtime"):
             width = None
-        elif not 0 < width <= _WIDEST_BUS:
+        elif kind == "string" or not 0 < width <= _WIDEST_BUS:
             head.silent.add(identifier)
             continue
         variables.append((identifier, width))
