@@ -125,7 +125,7 @@ class _Changes:
         """The Dump. parts: of blocks()."""
         dump, known = self.dump, self._codes
         add_time, add_code = self._times.append, self._changes.append
-        t, first, comment, cut = -1, None, False, b""
+        t, first, comment, cut, word = -1, None, False, b"", b""
         try:
             for lines, rest in parts:
                 cut = rest
@@ -160,12 +160,18 @@ class _Changes:
                 dump.reals[name] = (self._all_ps(ticks, first), np.array(values, np.float64))
         except (OverflowError, ValueError):  # more than int64 holds, or more digits than Python converts
             raise trace.too_long(self.path) from None
-        closed_ps = dump.about.get("end_ps", dump.end_ps)
         if cut.strip():
             dump.torn = trace.torn_after(dump.end_ps)
-        elif closed_ps is None or closed_ps > dump.end_ps + dump.about.get("origin_ps", 0):
+        elif not self._closed(word):
             dump.torn = f"The file was not closed; it ends at {trace.seconds(dump.end_ps)} s."
         return dump
+
+    def _closed(self, last):
+        """False if the file lacks its end for sure. last: its last word; sigrok and our writer end with a time."""
+        about = self.dump.about
+        if "end_ps" in about:
+            return about["end_ps"] is not None and about["end_ps"] <= self.dump.end_ps + about.get("origin_ps", 0)
+        return last.startswith(b"#") or not (about or self.dump.rate_hz)
 
     def _other(self, word, words, t):
         """A vector or a real: its value is `word`, its identifier the next one."""
