@@ -14,9 +14,8 @@ from rheobase.emulator.board import _ABOUT
 from rheobase.emulator.snapshot import in_child
 from rheobase.errors import HostError, UsageError
 
-needs_sigrok = pytest.mark.skipif(
-    not shutil.which("sigrok-cli"), reason="sigrok-cli is not installed (apt-get install)"
-)
+MISSING = "sigrok-cli is not installed (apt-get install sigrok-cli)"
+needs_sigrok = pytest.mark.skipif(not shutil.which("sigrok-cli"), reason=MISSING)
 CLOCK_NS = 8  # the decoder's step: the emulated board's clock
 
 
