@@ -1,13 +1,12 @@
-"""Read a value change dump: one-bit and real signals, times in integer nanoseconds. Reads only; judges nothing.
+"""A value change dump as pulses and plots want it: bits and reals by name, integer nanoseconds. Judges nothing.
 
-Takes what our own writer makes and what logic analysers export: scopes, vectors of one bit, $dumpvars, a torn end.
+The parsing is bench/vcd.py's; here its changes are put in lists by name, bits of a vector as NAME[n].
 """
 
 from pathlib import Path
 
+from rheobase.bench import vcd
 from rheobase.errors import UsageError
-
-_UNIT_PS = {"s": 10**12, "ms": 10**9, "us": 10**6, "ns": 1000, "ps": 1}
 
 
 class Vcd:
@@ -49,93 +48,25 @@ def read(path):
     """The Vcd of a file. Raises UsageError for a file that is not one."""
     path = Path(path)
     try:
-        with path.open(encoding="latin-1", newline="\n") as source:
-            return _parse(source, path)
+        with path.open("rb") as source:
+            dump = vcd.read(source, path)
     except OSError as error:
         raise UsageError("unreadable_vcd", f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
-
-
-def _head(source, path, vcd):
-    """Read the declarations. Returns (time unit in ps, {identifier: (name, kind, [changes])})."""
-    unit_ps, signals, words = None, {}, []
-    for line in source:
-        words += line.split()
-        while "$end" in words:
-            cut = words.index("$end")
-            section, words = words[:cut], words[cut + 1 :]
-            if not section or not section[0].startswith("$"):
-                raise _not_vcd(path, "a declaration without its keyword")
-            if section[0] == "$timescale":
-                unit_ps = _timescale("".join(section[1:]), path)
-            elif section[0] == "$var" and len(section) >= 5:
-                kind, size, identifier, name = section[1:5]
-                if kind in ("real", "realtime"):
-                    signals[identifier] = (name, "real", vcd.reals.setdefault(name, []))
-                elif size == "1":
-                    signals[identifier] = (name, "bit", vcd.bits.setdefault(name, []))
-            elif section[0] == "$enddefinitions":
-                return unit_ps or 1000, signals
-        if words and not words[0].startswith("$"):
-            raise _not_vcd(path, f"{words[0][:20]!r} where a declaration belongs")
-    if not signals and unit_ps is None:
-        raise _not_vcd(path, "no declarations")
-    vcd.torn = True
-    return unit_ps or 1000, signals
-
-
-def _parse(source, path):
-    vcd = Vcd()
-    unit_ps, signals = _head(source, path, vcd)
-    t_ns, line = 0, "\n"
-    for line in source:
-        if not line.endswith("\n"):
-            break
-        text = line.strip()
-        if not text or text[0] == "$":
-            continue
-        if text[0] == "#":
-            if not text[1:].isdigit():
-                raise _not_vcd(path, f"a time {text[:20]!r}")
-            t_ns = int(text[1:]) * unit_ps // 1000
-        elif text[0] in "01xXzZ":
-            _bit(vcd, signals.get(text[1:].strip()), t_ns, int(text[0] == "1"))
-        elif text[0] in "bB":
-            value, _, identifier = text[1:].partition(" ")
-            _bit(vcd, signals.get(identifier.strip()), t_ns, int(value[-1:] == "1"))
-        elif text[0] in "rR":
-            value, _, identifier = text[1:].partition(" ")
-            try:
-                _change(signals.get(identifier.strip()), t_ns, "real", float(value))
-            except ValueError:
-                raise _not_vcd(path, f"a value {value[:20]!r}") from None
-        vcd.end_ns = max(vcd.end_ns, t_ns)
-    vcd.torn = vcd.torn or not line.endswith("\n")
-    return vcd
-
-
-def _bit(vcd, signal, t_ns, value):
-    if _change(signal, t_ns, "bit", value):
-        vcd.edges.append((t_ns, signal[0], value))
-
-
-def _change(signal, t_ns, kind, value):
-    """Note a value; True if it is a change."""
-    if signal is None or signal[1] != kind:
-        return False
-    changes = signal[2]
-    if value == (changes[-1][1] if changes else 0):
-        return False
-    changes.append((t_ns, value))
-    return True
-
-
-def _timescale(text, path):
-    digits = text.rstrip("munpfs")
-    unit = text[len(digits) :]
-    if not digits.isdigit() or unit not in _UNIT_PS:
-        raise _not_vcd(path, f"a time scale {text!r}; 1 s to 1 ps can be read")
-    return int(digits) * _UNIT_PS[unit]
-
-
-def _not_vcd(path, what):
-    return UsageError("bad_vcd", f"{path} is not a value change dump: {what}.", "Export it as VCD again.")
+    read = Vcd()
+    read.end_ns, read.torn = dump.end_ps // 1000, dump.torn is not None
+    names = {number: name for name, number in reversed(dump.wires.items())}
+    changes = {number: [] for number in names}
+    read.bits = {name: changes[number] for name, number in dump.wires.items()}
+    levels = dict.fromkeys(names, 0)
+    for t_ns, code in zip((dump.times_ps // 1000).tolist(), dump.codes.tolist(), strict=True):
+        number, level = code >> 1, code & 1
+        if level != levels[number]:
+            levels[number] = level
+            read.edges.append((t_ns, names[number], level))
+            changes[number].append((t_ns, level))
+    for name, (times_ps, values) in dump.reals.items():
+        series = read.reals[name] = []
+        for t_ns, value in zip((times_ps // 1000).tolist(), values.tolist(), strict=True):
+            if value != (series[-1][1] if series else 0):
+                series.append((t_ns, value))
+    return read

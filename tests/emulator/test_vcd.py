@@ -11,6 +11,8 @@ from rheobase.emulator.vcd import VcdWriter
 
 def parse(text):
     """({name: (kind, identifier)}, [(t, name, value)], last t) of a VCD; any other syntax is an AssertionError."""
+    about, _, text = text.partition("\n")
+    assert re.fullmatch(r'\$comment rheobase \{"resolution_ps": 8000, .*"end_ps": \d+ *\} \$end', about)
     head, _, body = text.partition("$enddefinitions $end\n")
     assert head.startswith("$timescale 1 ns $end\n$scope module rheobase $end\n")
     assert head.endswith("$upscope $end\n")

@@ -19,6 +19,7 @@ INTERLOCK = "INTERLOCK"
 _FUNCTION_PWM = 4
 _GPIO_CTRL_LAST = 0xEC
 ADC_FIRST_GPIO = 26
+_ABOUT = {"resolution_ps": 8000, "instrument": "emulated board, a clock of 8 ns"}  # pads change on the chip's clock
 
 
 class EmulatedBoard:
@@ -89,7 +90,7 @@ class EmulatedBoard:
         names |= {f"CH{n}_UA": "real" for n in self.stage.channels}
         names |= {f"GPIO{gpio}": "wire" for gpio in self.board.get("spare", ())}
         self._commanded = dict.fromkeys(self.stage.channels, 0.0)
-        self._vcd = VcdWriter(vcd, names) if vcd else None
+        self._vcd = VcdWriter(vcd, names, about=_ABOUT) if vcd else None
         for gpio in self.board.get("spare", ()):
             self._track(gpio, f"GPIO{gpio}")
         self._wrap_registers()
