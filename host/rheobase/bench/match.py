@@ -1,0 +1,275 @@
+"""Finds where in its plan a capture lies: which measured pulse is which commanded one. Judges nothing.
+
+A capture may begin and end anywhere, miss pulses, hold others, and be timed by a clock some hundred ppm off. So: a
+pulse whose neighbours are telling is looked up in the plan, the best of the places found is fitted over a stretch short
+enough for an unknown clock, and the fit carries the stretch eight times further until all is covered. Where the train
+leaves its plan for good (a pause, a stall, the next session), a segment ends and the next is found anew.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+US = 1_000_000  # ps
+RATIO_MOST = 2000e-6  # beyond it no clock is off: another train
+LOOSE = ((20 * US, 600e-6), (20 * US, 0.05))  # how far an interval may be off its plan's, to be a place: tight, then not
+CANDIDATES = 48  # places tried of each telling pulse
+REACH = 8  # intervals compared to either side
+JUMP_PS = 20 * US  # a step in time that stays: the train has left its plan
+LOST = 8  # pulses in a row that no plan knows; the same for a segment's end
+PAUSE = 3  # missing pulses in a row that may be a pause: what follows need not be in step
+TAIL = 2  # unmatched pulses at either end that are looked up anew
+SEGMENTS = 32
+
+
+class Train:
+    """The plan as match() looks at it: cyclic and without an end where it repeats itself, else as it is."""
+
+    def __init__(self, expected):
+        self.cycle = expected.cycle
+        self.count = len(expected.starts_ps)
+        n = self.cycle or self.count
+        self.starts, self.widths = expected.starts_ps[:n], expected.widths_ps[:n]
+        self.gap_ps = expected.gap_ps
+        self.turn_ps = int(expected.starts_ps[n]) if self.cycle and self.count > n else 0
+        if self.cycle and not self.turn_ps:  # one turn and no more: nothing repeats
+            self.cycle = 0
+        ends = [self.starts[-1:] + 0, self.starts[:1] + self.turn_ps] if self.cycle else [self.starts[:0]] * 2
+        self.intervals = np.diff(np.concatenate((self.starts, ends[1])))  # cyclic: as many as pulses
+        self.least_ps = int(self.intervals.min()) if len(self.intervals) else 0
+
+    def at(self, k):
+        """Commanded start of pulse k, ps from pulse 0's; k may be any integer where the train is cyclic."""
+        if not self.cycle:
+            return self.starts[k]
+        return k // self.cycle * self.turn_ps + self.starts[k % self.cycle]
+
+    def width(self, k):
+        return self.widths[k % self.cycle] if self.cycle else self.widths[k]
+
+    def interval(self, k):
+        """Commanded time from pulse k to the next; a train that ends has none after its last."""
+        if self.cycle:
+            return self.intervals[k % self.cycle]
+        return np.append(self.intervals, np.iinfo(np.int64).max)[k]
+
+    def nearest(self, c_ps):
+        """Index of the commanded start nearest to each c_ps (float ps)."""
+        if not self.cycle:
+            k = np.clip(np.searchsorted(self.starts, c_ps), 1, max(1, self.count - 1))
+            if self.count == 1:
+                return np.zeros(len(c_ps), dtype=np.int64)
+            return k - (c_ps - self.starts[k - 1] < self.starts[k] - c_ps)
+        turn = np.floor_divide(c_ps, self.turn_ps).astype(np.int64)
+        table = np.append(self.starts, self.turn_ps)
+        inside = c_ps - turn * float(self.turn_ps)
+        k = np.clip(np.searchsorted(table, inside), 1, self.cycle)
+        k = k - (inside - table[k - 1] < table[k] - inside)
+        return turn * self.cycle + k
+
+
+@dataclass
+class Segment:
+    """Pulses that follow one run of the plan. pulse: indices of measured pulses; of: those of the commanded ones, both
+    rising. first, last: the measured pulses that it covers, extra ones included."""
+
+    pulse: np.ndarray
+    of: np.ndarray
+    first: int
+    last: int
+
+    def missing(self):
+        """[(index of the commanded pulse, how many in a row, measured pulse before)] of those not there in between."""
+        step = np.diff(self.of)
+        return [(int(self.of[j]) + 1, int(step[j]) - 1, int(self.pulse[j])) for j in np.flatnonzero(step > 1)]
+
+
+def match(starts, widths, train, breaks=()):
+    """([Segment], mask of extra pulses). starts, widths: int64 ps of measured pulses. breaks: indices at which a new
+    run of the plan begins in any case (after the interlock was opened)."""
+    extra = np.ones(len(starts), dtype=bool)
+    bounds = [0, *sorted({b for b in breaks if 0 < b < len(starts)}), len(starts)]
+    todo = [(lo, hi) for lo, hi in zip(bounds, bounds[1:], strict=False) if hi > lo]
+    segments = []
+    while todo and len(segments) < SEGMENTS:
+        lo, hi = todo.pop(0)
+        found = _segment(starts[lo:hi], widths[lo:hi], train)
+        if found is None:
+            continue
+        pulse, of, first, last = found
+        extra[pulse + lo] = False
+        segments.append(Segment(pulse + lo, of, first + lo, last + lo))
+        todo[:0] = [(a, b) for a, b in ((lo, lo + first), (lo + last + 1, hi)) if b > a]
+    segments.sort(key=lambda s: s.first)
+    for segment in segments:
+        if train.cycle:
+            segment.of = segment.of - segment.of[0] // train.cycle * train.cycle
+        over = segment.of >= train.count  # after the train's end
+        if over.any():
+            extra[segment.pulse[over]] = True
+            segment.pulse, segment.of = segment.pulse[~over], segment.of[~over]
+    return [s for s in segments if len(s.pulse)], extra
+
+
+def _segment(t, w, train):
+    """(pulses, plan's pulses, first, last) of the run of the plan that fits most of what is given, or None."""
+    n = len(t)
+    if not train.count:
+        return None
+    if n == 1 or train.count == 1:
+        k = int(np.argmin(np.abs(train.widths - w[0])))
+        return np.array([0]), np.array([k]), 0, 0
+    for absolute, share in LOOSE:
+        places = _places(t, train, absolute, share)
+        scored = []
+        for i, k in places:
+            fit = _Fit(t, train, i, k)
+            scored.append((*fit.grow(2), i, k))
+        scored.sort(key=lambda s: (-s[0], s[1], s[2], s[3]))
+        best = None
+        for many, _off, _ratio, i, k in scored[:3]:
+            if many < 2:
+                break
+            fit = _Fit(t, train, i, k)
+            fit.grow(None)
+            found = fit.matched()
+            if best is None or len(found[0]) > len(best[0]):
+                best = found
+            if len(found[0]) >= 0.99 * n:
+                break
+        if best is not None and len(best[0]) >= 2:
+            return best
+    return None
+
+
+def _places(t, train, absolute, share):
+    """[(measured pulse, commanded pulse)] worth trying: the rarest surroundings first."""
+    m, n = np.diff(t), len(t)
+    intervals, many = train.intervals, len(train.intervals)
+    if n == 2 or many < 2:
+        k = np.flatnonzero(np.abs(intervals - m[0]) <= absolute + share * m[0])
+        return [(0, int(each)) for each in k[:CANDIDATES]]
+    changes = np.flatnonzero(np.abs(np.diff(m)) > absolute + share * m[1:]) + 1
+    few = changes[np.unique(np.linspace(0, len(changes) - 1, 60).astype(int))] if len(changes) else changes
+    tried = np.unique(np.concatenate((np.arange(1, min(n - 1, 6)), few, [n // 2, n - 2]))).astype(int)
+    tried = tried[(tried >= 1) & (tried <= n - 2)]
+    before = np.roll(intervals, 1) if train.cycle else intervals[:-1]
+    after = intervals if train.cycle else intervals[1:]
+    first = 0 if train.cycle else 1
+    order = np.argsort(before, kind="stable")
+    ranked = before[order]
+    told = []
+    for i in tried:
+        near = absolute + share * max(m[i - 1], m[i])
+        lo, hi = np.searchsorted(ranked, m[i - 1] - near), np.searchsorted(ranked, m[i - 1] + near, side="right")
+        k = order[lo:hi]
+        k = k[np.abs(after[k] - m[i]) <= near] + first
+        if len(k):
+            told.append((len(k), int(i), np.sort(k)))
+    told.sort(key=lambda each: each[:2])
+    picked = told[:3] + told[3:][:: max(1, len(told) // 2)][:2]
+    return [(i, int(k)) for _, i, ks in picked for k in _likely(m, i, ks, train, absolute, share)]
+
+
+def _likely(m, i, ks, train, absolute, share):
+    """The places ks of measured pulse i whose surroundings agree best, at most CANDIDATES."""
+    if len(ks) <= CANDIDATES:
+        return ks
+    agree, off = np.zeros(len(ks), dtype=int), np.zeros(len(ks))
+    for j in range(-REACH, REACH):
+        if not 0 <= i + j < len(m):
+            continue
+        at = ks + j
+        there = np.ones(len(ks), dtype=bool) if train.cycle else (at >= 0) & (at < len(train.intervals))
+        gap = np.abs(train.intervals[at % len(train.intervals)] - m[i + j])
+        good = there & (gap <= absolute + share * m[i + j])
+        agree += good
+        off += np.where(good, gap, 0)
+    return ks[np.lexsort((off, -agree))[:CANDIDATES]]
+
+
+class _Fit:
+    """One place in the plan, and the line through what fits it: c = t - t_i + C_k, less offset and ratio."""
+
+    def __init__(self, t, train, i, k):
+        self.t, self.train, self.i = t, train, i
+        self.x = (t - t[i]).astype(float)
+        self.c0 = float(train.at(np.int64(k)))
+        self.offset = self.ratio = 0.0
+        self.tolerance = train.least_ps / 4
+        self.lo, self.hi = 0, len(t)  # beyond these the train has left its plan
+        self.inside = (i, i + 1)
+
+    def grow(self, steps):
+        """Fit ever longer stretches. Returns (matched, mean deviation in ps, |ratio|) of the last one."""
+        reach = self.tolerance / RATIO_MOST * 2
+        result = (0, 0.0, 0.0)
+        while True:
+            a = max(self.lo, int(np.searchsorted(self.x, -reach)))
+            b = min(self.hi, int(np.searchsorted(self.x, reach, side="right")))
+            result = self._fit(a, b)
+            whole = self.inside == (self.lo, self.hi)
+            steps = None if steps is None else steps - 1
+            if whole or steps == 0:
+                return result
+            reach *= 8
+
+    def _residuals(self, a, b):
+        c = self.c0 + self.x[a:b] * (1 - self.ratio) - self.offset
+        k = self.train.nearest(c)
+        return c - self.train.at(k), k
+
+    def _fit(self, a, b):
+        off, k = self._residuals(a, b)
+        a, b, off, k = self._until_it_leaves(a, b, off, k)
+        good = np.abs(off) <= self.tolerance
+        for _ in range(2):
+            if good.sum() < 2:
+                break
+            x, y = self.x[a:b][good], off[good]
+            mean_x, mean_y = x.mean(), y.mean()
+            spread = ((x - mean_x) ** 2).sum()
+            slope = ((x - mean_x) * (y - mean_y)).sum() / spread if spread else 0.0
+            slope = min(max(self.ratio + slope, -RATIO_MOST), RATIO_MOST) - self.ratio
+            level = mean_y - slope * mean_x
+            left = np.abs(off - level - slope * self.x[a:b])
+            good = left <= max(5 * US, 4 * float(np.median(left[good])))
+        else:
+            self.ratio += slope
+            self.offset += level
+        off, k = self._residuals(a, b)
+        near = np.abs(off) <= self.tolerance
+        self.inside = (a, b)
+        return int(near.sum()), float(np.abs(off[near]).mean()) if near.any() else 0.0, abs(self.ratio)
+
+    def _until_it_leaves(self, a, b, off, k):
+        """Cut the stretch where the train leaves its plan, on either side of the place."""
+        near = np.flatnonzero(np.abs(off) <= self.tolerance)
+        if len(near) < 2:
+            return a, b, off, k
+        step, ahead, beside = np.diff(off[near]), np.diff(k[near]), np.diff(near)
+        most = max(JUMP_PS, 8 * float(np.median(np.abs(step))))
+        jump = np.abs(step) > most
+        if jump.any():
+            wide = np.concatenate(([0.0], step, [0.0]))
+            jump &= (np.abs(wide[1:-1] + wide[:-2]) > most) & (np.abs(wide[1:-1] + wide[2:]) > most)
+        leaves = np.flatnonzero(jump | (ahead > PAUSE) | (beside > LOST))
+        here = self.i - a
+        right, left = leaves[near[leaves] >= here], leaves[near[leaves + 1] <= here]
+        first = int(near[left[-1] + 1]) if len(left) else int(near[0]) if near[0] >= TAIL else 0
+        last = int(near[right[0]]) if len(right) else int(near[-1]) if b - a - 1 - near[-1] >= TAIL else b - a - 1
+        if first:
+            self.lo = max(self.lo, a + first)
+        if last < b - a - 1:
+            self.hi = min(self.hi, a + last + 1)
+        return a + first, a + last + 1, off[first : last + 1], k[first : last + 1]
+
+    def matched(self):
+        """(pulses, the plan's, first, last) of the whole fitted stretch; of two pulses for one, the nearer."""
+        a, b = self.inside
+        off, k = self._residuals(a, b)
+        near = np.flatnonzero(np.abs(off) <= self.tolerance)
+        order = near[np.lexsort((np.abs(off[near]), k[near]))]
+        _, at = np.unique(k[order], return_index=True)
+        keep = np.sort(order[at])
+        return keep + a, k[keep], a, b - 1
