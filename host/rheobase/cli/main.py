@@ -35,6 +35,9 @@ VERBS = {
         "clear-fault": ("control", "clear_fault", "Clear a latched fault once its cause is gone."),
         "log": ("log", "log", "List, show and export session records."),
     },
+    "Bench": {
+        "bench": ("bench", "bench", "Judge pulse timing: captures, sweeps, comparisons."),
+    },
     "Tool": {
         "completion": ("completion", "completion", "Print the shell completion script."),
     },
@@ -45,6 +48,7 @@ SUBVERBS = {
     "image": ("build", "fetch", "path"),
     "protocol": ("list", "show", "validate", "plot", "push"),
     "log": ("list", "show", "export", "report"),
+    "bench": ("capture", "analyze", "sweep", "compare"),
 }
 
 
