@@ -39,6 +39,7 @@ class Ratio:
         """An interval or intervals (int64 ps) by the instrument's clock -> by the board's."""
         if not self.value:
             return ps
+        ps = np.asarray(ps, dtype=np.int64)
         return ps + np.rint(ps * self.value).astype(np.int64)
 
 

@@ -13,8 +13,9 @@ import numpy as np
 US = 1_000_000  # ps
 RATIO_MOST = 2000e-6  # beyond it no clock is off: another train
 LOOSE = ((20 * US, 600e-6), (20 * US, 0.05))  # how far an interval may be off its plan's, to be a place: tight, then not
-CANDIDATES = 48  # places tried of each telling pulse
-REACH = 8  # intervals compared to either side
+CANDIDATES = 12  # places tried of each telling pulse
+REACH = 24  # pulses compared to either side
+POOR = 6  # stretches in a row without a run of the plan: no more are looked for
 JUMP_PS = 20 * US  # a step in time that stays: the train has left its plan
 LOST = 8  # pulses in a row that no plan knows; the same for a segment's end
 PAUSE = 3  # missing pulses in a row that may be a pause: what follows need not be in step
@@ -91,15 +92,18 @@ def match(starts, widths, train, breaks=()):
     bounds = [0, *sorted({b for b in breaks if 0 < b < len(starts)}), len(starts)]
     todo = [(lo, hi) for lo, hi in zip(bounds, bounds[1:], strict=False) if hi > lo]
     segments = []
-    while todo and len(segments) < SEGMENTS:
-        lo, hi = todo.pop(0)
+    poor = 0
+    while todo and len(segments) < SEGMENTS and poor < POOR:
+        lo, hi = max(todo, key=lambda span: span[1] - span[0])
+        todo.remove((lo, hi))
         found = _segment(starts[lo:hi], widths[lo:hi], train)
+        poor = poor + 1 if found is None or len(found[0]) < LOST else 0
         if found is None:
             continue
         pulse, of, first, last = found
         extra[pulse + lo] = False
         segments.append(Segment(pulse + lo, of, first + lo, last + lo))
-        todo[:0] = [(a, b) for a, b in ((lo, lo + first), (lo + last + 1, hi)) if b > a]
+        todo += [(a, b) for a, b in ((lo, lo + first), (lo + last + 1, hi)) if b > a]
     segments.sort(key=lambda s: s.first)
     for segment in segments:
         if train.cycle:
@@ -168,24 +172,31 @@ def _places(t, train, absolute, share):
             told.append((len(k), int(i), np.sort(k)))
     told.sort(key=lambda each: each[:2])
     picked = told[:3] + told[3:][:: max(1, len(told) // 2)][:2]
-    return [(i, int(k)) for _, i, ks in picked for k in _likely(m, i, ks, train, absolute, share)]
+    return [(i, int(k)) for _, i, ks in picked for k in _likely(t, i, ks, train)]
 
 
-def _likely(m, i, ks, train, absolute, share):
-    """The places ks of measured pulse i whose surroundings agree best, at most CANDIDATES."""
+def _likely(t, i, ks, train):
+    """The places ks of measured pulse i that the pulses around it fit best with a ratio of their own, at most
+    CANDIDATES: where periods change slowly a place some pulses off looks as good, but for its rounding to whole us."""
     if len(ks) <= CANDIDATES:
         return ks
-    agree, off = np.zeros(len(ks), dtype=int), np.zeros(len(ks))
-    for j in range(-REACH, REACH):
-        if not 0 <= i + j < len(m):
-            continue
-        at = ks + j
-        there = np.ones(len(ks), dtype=bool) if train.cycle else (at >= 0) & (at < len(train.intervals))
-        gap = np.abs(train.intervals[at % len(train.intervals)] - m[i + j])
-        good = there & (gap <= absolute + share * m[i + j])
-        agree += good
-        off += np.where(good, gap, 0)
-    return ks[np.lexsort((off, -agree))[:CANDIDATES]]
+    n, sx, sxx, sy, sxy, syy = (np.zeros(len(ks)) for _ in range(6))
+    here = train.at(ks)
+    for j in range(max(-REACH, -i), min(REACH, len(t) - 1 - i) + 1):
+        there = np.ones(len(ks), dtype=bool) if train.cycle else (ks + j >= 0) & (ks + j < train.count)
+        x = float(t[i + j] - t[i])
+        y = np.where(there, train.at(np.where(there, ks + j, 0)) - here - x, 0)
+        n += there
+        sx += there * x
+        sxx += there * x * x
+        sy += y
+        sxy += y * x
+        syy += y * y
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = (sxy - sx * sy / n) / (sxx - sx * sx / n)
+        left = (syy - sy * sy / n - slope * (sxy - sx * sy / n)) / n
+    left = np.where(np.isfinite(left) & (np.abs(slope) <= RATIO_MOST), np.maximum(left, 0), np.inf)
+    return ks[np.lexsort((left, -n))[:CANDIDATES]]
 
 
 class _Fit:
@@ -197,12 +208,13 @@ class _Fit:
         self.c0 = float(train.at(np.int64(k)))
         self.offset = self.ratio = 0.0
         self.tolerance = train.least_ps / 4
+        self.slack = RATIO_MOST  # how far the ratio may be off
         self.lo, self.hi = 0, len(t)  # beyond these the train has left its plan
         self.inside = (i, i + 1)
 
     def grow(self, steps):
         """Fit ever longer stretches. Returns (matched, mean deviation in ps, |ratio|) of the last one."""
-        reach = self.tolerance / RATIO_MOST * 2
+        reach = self.tolerance / RATIO_MOST
         result = (0, 0.0, 0.0)
         while True:
             a = max(self.lo, int(np.searchsorted(self.x, -reach)))
@@ -237,6 +249,7 @@ class _Fit:
         else:
             self.ratio += slope
             self.offset += level
+            self.slack = min(self.slack, JUMP_PS / max(1.0, float(np.ptp(x))))
         off, k = self._residuals(a, b)
         near = np.abs(off) <= self.tolerance
         self.inside = (a, b)
@@ -248,9 +261,9 @@ class _Fit:
         if len(near) < 2:
             return a, b, off, k
         step, ahead, beside = np.diff(off[near]), np.diff(k[near]), np.diff(near)
-        most = max(JUMP_PS, 8 * float(np.median(np.abs(step))))
+        most = max(JUMP_PS, 8 * float(np.median(np.abs(step)))) + self.slack * np.diff(self.x[a:b][near])
         jump = np.abs(step) > most
-        if jump.any():
+        if jump.any():  # a pulse that is off by itself jumps there and back
             wide = np.concatenate(([0.0], step, [0.0]))
             jump &= (np.abs(wide[1:-1] + wide[:-2]) > most) & (np.abs(wide[1:-1] + wide[2:]) > most)
         leaves = np.flatnonzero(jump | (ahead > PAUSE) | (beside > LOST))

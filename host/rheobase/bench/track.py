@@ -276,9 +276,10 @@ class Track:
             many += 1
         if many:
             self._miss(begin + every, many, counted)
-        elif not counted:
+            return
+        late = int(self.ratio.board(end - begin)) - every
+        if abs(late) > verdict.TICK_PS + 2 * self.u and not counted:
             self.verdicts["start"] = FAIL
-            late = end - begin - every
             text = f"From here on the train is {late / 1e6:.10g} \u00b5s off its commanded times."
             self.add("start", end, 0, late / 1000, self.u / 1000, text)
 
