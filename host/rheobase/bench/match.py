@@ -12,6 +12,8 @@ import numpy as np
 
 US = 1_000_000  # ps
 RATIO_MOST = 2000e-6  # beyond it no clock is off: another train
+RATIO_USUAL = 200e-6  # of a crystal and an instrument that nobody has compared
+UNLIKE_PS = 600_000  # a width off by more is another pulse's, or a fault
 LOOSE = ((20 * US, 600e-6), (20 * US, 0.05))  # how far an interval may be off its plan's, to be a place: tight, then not
 CANDIDATES = 12  # places tried of each telling pulse
 REACH = 24  # pulses compared to either side
@@ -85,7 +87,7 @@ class Segment:
         return [(int(self.of[j]) + 1, int(step[j]) - 1, int(self.pulse[j])) for j in np.flatnonzero(step > 1)]
 
 
-def match(starts, widths, train, breaks=()):
+def match(starts, widths, train, resolution_ps, breaks=()):
     """([Segment], mask of extra pulses). starts, widths: int64 ps of measured pulses. breaks: indices at which a new
     run of the plan begins in any case (after the interlock was opened)."""
     extra = np.ones(len(starts), dtype=bool)
@@ -96,7 +98,7 @@ def match(starts, widths, train, breaks=()):
     while todo and len(segments) < SEGMENTS and poor < POOR:
         lo, hi = max(todo, key=lambda span: span[1] - span[0])
         todo.remove((lo, hi))
-        found = _segment(starts[lo:hi], widths[lo:hi], train)
+        found = _segment(starts[lo:hi], widths[lo:hi], train, resolution_ps)
         poor = poor + 1 if found is None or len(found[0]) < LOST else 0
         if found is None:
             continue
@@ -115,7 +117,7 @@ def match(starts, widths, train, breaks=()):
     return [s for s in segments if len(s.pulse)], extra
 
 
-def _segment(t, w, train):
+def _segment(t, w, train, resolution_ps):
     """(pulses, plan's pulses, first, last) of the run of the plan that fits most of what is given, or None."""
     n = len(t)
     if not train.count:
@@ -124,35 +126,29 @@ def _segment(t, w, train):
         k = int(np.argmin(np.abs(train.widths - w[0])))
         return np.array([0]), np.array([k]), 0, 0
     for absolute, share in LOOSE:
-        places = _places(t, train, absolute, share)
-        scored = []
-        for i, k in places:
-            fit = _Fit(t, train, i, k)
-            scored.append((*fit.grow(2), i, k))
-        scored.sort(key=lambda s: (-s[0], s[1], s[2], s[3]))
+        places = _places(t, w, train, absolute, share, resolution_ps)
+        fits = [_Fit(t, w, train, resolution_ps, i, k) for i, k in places]
+        for fit in fits:
+            fit.grow(2)
         best = None
-        for many, _off, _ratio, i, k in scored[:3]:
-            if many < 2:
-                break
-            fit = _Fit(t, train, i, k)
+        for fit in sorted(fits, key=lambda fit: fit.rank)[:3]:
             fit.grow(None)
-            found = fit.matched()
-            if best is None or len(found[0]) > len(best[0]):
-                best = found
-            if len(found[0]) >= 0.99 * n:
+            if best is None or fit.rank < best.rank:
+                best = fit
+            if -best.rank[0] >= 0.99 * n:
                 break
-        if best is not None and len(best[0]) >= 2:
-            return best
+        if best is not None and -best.rank[0] >= 2:
+            return best.matched()
     return None
 
 
-def _places(t, train, absolute, share):
+def _places(t, w, train, absolute, share, resolution_ps):
     """[(measured pulse, commanded pulse)] worth trying: the rarest surroundings first."""
     m, n = np.diff(t), len(t)
-    intervals, many = train.intervals, len(train.intervals)
-    if n == 2 or many < 2:
-        k = np.flatnonzero(np.abs(intervals - m[0]) <= absolute + share * m[0])
-        return [(0, int(each)) for each in k[:CANDIDATES]]
+    intervals = train.intervals
+    if n == 2 or len(intervals) < 2:
+        ks = np.flatnonzero(np.abs(intervals - m[0]) <= absolute + share * m[0])
+        return [(0, int(k)) for k in _likely(t, w, 0, ks, train, resolution_ps)]
     changes = np.flatnonzero(np.abs(np.diff(m)) > absolute + share * m[1:]) + 1
     few = changes[np.unique(np.linspace(0, len(changes) - 1, 60).astype(int))] if len(changes) else changes
     tried = np.unique(np.concatenate((np.arange(1, min(n - 1, 6)), few, [n // 2, n - 2]))).astype(int)
@@ -172,38 +168,42 @@ def _places(t, train, absolute, share):
             told.append((len(k), int(i), np.sort(k)))
     told.sort(key=lambda each: each[:2])
     picked = told[:3] + told[3:][:: max(1, len(told) // 2)][:2]
-    return [(i, int(k)) for _, i, ks in picked for k in _likely(t, i, ks, train)]
+    return [(i, int(k)) for _, i, ks in picked for k in _likely(t, w, i, ks, train, resolution_ps)]
 
 
-def _likely(t, i, ks, train):
+def _likely(t, w, i, ks, train, resolution_ps):
     """The places ks of measured pulse i that the pulses around it fit best with a ratio of their own, at most
     CANDIDATES: where periods change slowly a place some pulses off looks as good, but for its rounding to whole us."""
     if len(ks) <= CANDIDATES:
         return ks
-    n, sx, sxx, sy, sxy, syy = (np.zeros(len(ks)) for _ in range(6))
+    n, sx, sxx, sy, sxy, syy, unlike = (np.zeros(len(ks)) for _ in range(7))
     here = train.at(ks)
     for j in range(max(-REACH, -i), min(REACH, len(t) - 1 - i) + 1):
         there = np.ones(len(ks), dtype=bool) if train.cycle else (ks + j >= 0) & (ks + j < train.count)
+        k = np.where(there, ks + j, 0)
         x = float(t[i + j] - t[i])
-        y = np.where(there, train.at(np.where(there, ks + j, 0)) - here - x, 0)
+        y = np.where(there, train.at(k) - here - x, 0)
         n += there
         sx += there * x
         sxx += there * x * x
         sy += y
         sxy += y * x
         syy += y * y
+        unlike += there & (np.abs(train.width(k) - w[i + j]) > UNLIKE_PS + resolution_ps)
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = (sxy - sx * sy / n) / (sxx - sx * sx / n)
         left = (syy - sy * sy / n - slope * (sxy - sx * sy / n)) / n
-    left = np.where(np.isfinite(left) & (np.abs(slope) <= RATIO_MOST), np.maximum(left, 0), np.inf)
-    return ks[np.lexsort((left, -n))[:CANDIDATES]]
+    slope = np.abs(slope)
+    left = np.where(np.isfinite(left) & (slope <= RATIO_MOST), np.maximum(left, 0), np.inf)
+    steps = np.maximum(0, np.ceil(np.log2(np.maximum(left, 1)) / 2 - np.log2(resolution_ps)))
+    return ks[np.lexsort((slope, unlike, slope > RATIO_USUAL, steps, -n))[:CANDIDATES]]
 
 
 class _Fit:
     """One place in the plan, and the line through what fits it: c = t - t_i + C_k, less offset and ratio."""
 
-    def __init__(self, t, train, i, k):
-        self.t, self.train, self.i = t, train, i
+    def __init__(self, t, w, train, resolution_ps, i, k):
+        self.t, self.w, self.train, self.resolution_ps, self.i = t, w, train, resolution_ps, i
         self.x = (t - t[i]).astype(float)
         self.c0 = float(train.at(np.int64(k)))
         self.offset = self.ratio = 0.0
@@ -213,17 +213,16 @@ class _Fit:
         self.inside = (i, i + 1)
 
     def grow(self, steps):
-        """Fit ever longer stretches. Returns (matched, mean deviation in ps, |ratio|) of the last one."""
+        """Fit ever longer stretches, so many or (None) until all is covered; `rank` is the less the better."""
         reach = self.tolerance / RATIO_MOST
-        result = (0, 0.0, 0.0)
         while True:
             a = max(self.lo, int(np.searchsorted(self.x, -reach)))
             b = min(self.hi, int(np.searchsorted(self.x, reach, side="right")))
-            result = self._fit(a, b)
+            self._fit(a, b)
             whole = self.inside == (self.lo, self.hi)
             steps = None if steps is None else steps - 1
             if whole or steps == 0:
-                return result
+                return
             reach *= 8
 
     def _residuals(self, a, b):
@@ -250,10 +249,21 @@ class _Fit:
             self.ratio += slope
             self.offset += level
             self.slack = min(self.slack, JUMP_PS / max(1.0, float(np.ptp(x))))
+        self.inside = (a, b)
+        self.rank = self._rank(a, b)
+
+    def _rank(self, a, b):
+        """To sort fits by: most matched, least missing, nearest, no clock's ratio, widths unlike, least ratio."""
         off, k = self._residuals(a, b)
         near = np.abs(off) <= self.tolerance
-        self.inside = (a, b)
-        return int(near.sum()), float(np.abs(off[near]).mean()) if near.any() else 0.0, abs(self.ratio)
+        many = int(near.sum())
+        if not many:
+            return (0, 0, 0, 0, 0, 0.0)
+        k = k[near]
+        absent = int(k[-1] - k[0]) + 1 - many
+        steps = max(0, int(np.ceil(np.log2(max(float(np.abs(off[near]).mean()), 1.0) / self.resolution_ps))))
+        unlike = np.abs(self.train.width(k) - self.w[a:b][near]) > UNLIKE_PS + self.resolution_ps
+        return (-many, absent, steps, abs(self.ratio) > RATIO_USUAL, int(unlike.sum()), abs(self.ratio))
 
     def _until_it_leaves(self, a, b, off, k):
         """Cut the stretch where the train leaves its plan, on either side of the place."""

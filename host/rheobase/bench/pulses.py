@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SLACK_PS = 1_000_000  # a tick: what a clock 500 ppm off makes of the longest pulse
 NONE = np.empty(0, dtype=np.int64)
 
 
@@ -67,10 +68,10 @@ def pair(capture, a, b, runt_ps=0, phase_ps=0, gap_ps=0):
     used = np.zeros(len(b_rise), dtype=bool)
     used[at[whole]] = True
     lone_a, lone_b = ~whole, ~used
-    pulse_ps = 2 * phase_ps + gap_ps + capture.resolution_ps
+    slack_ps = capture.resolution_ps + SLACK_PS
     # What the ends of the capture cut: a B whose A would lie before its start, an A whose B would end behind its end.
-    cut_b = lone_b & (b_rise - phase_ps - gap_ps - capture.resolution_ps <= capture.start_ps)
-    cut_a = lone_a & (a_rise + pulse_ps >= capture.end_ps)
+    cut_b = lone_b & (b_rise - phase_ps - gap_ps - slack_ps <= capture.start_ps)
+    cut_a = lone_a & (a_rise + 2 * phase_ps + gap_ps + slack_ps >= capture.end_ps)
     begun = bool(cut_b.any()) or bool((a.initial or b.initial) and not (stuck_a or stuck_b))
     ended = bool(cut_a.any()) or bool(_last(a) or _last(b))
     lone_a &= ~cut_a

@@ -43,7 +43,7 @@ class Track:
     def _match(self):
         breaks = np.searchsorted(self.pulses.starts, self.openings).tolist()
         self.breaks = set(breaks)
-        self.segments, self.extra = match.match(self.pulses.starts, self.pulses.widths_a, self.train, breaks)
+        self.segments, self.extra = match.match(self.pulses.starts, self.pulses.widths_a, self.train, self.u, breaks)
         found = sum(len(s.pulse) for s in self.segments)
         self.wrong = 2 * found <= len(self.pulses)
         if not self.wrong:
