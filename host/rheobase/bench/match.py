@@ -87,8 +87,8 @@ class Segment:
         return [(int(self.of[j]) + 1, int(step[j]) - 1, int(self.pulse[j])) for j in np.flatnonzero(step > 1)]
 
 
-def match(starts, widths, train, resolution_ps, breaks=()):
-    """([Segment], mask of extra pulses). starts, widths: int64 ps of measured pulses. breaks: indices at which a new
+def match(capture, starts, widths, train, breaks=()):
+    """([Segment], mask of extra pulses). starts, widths: int64 ps of capture's pulses. breaks: indices at which a new
     run of the plan begins in any case (after the interlock was opened)."""
     extra = np.ones(len(starts), dtype=bool)
     bounds = [0, *sorted({b for b in breaks if 0 < b < len(starts)}), len(starts)]
@@ -98,7 +98,9 @@ def match(starts, widths, train, resolution_ps, breaks=()):
     while todo and len(segments) < SEGMENTS and poor < POOR:
         lo, hi = max(todo, key=lambda span: span[1] - span[0])
         todo.remove((lo, hi))
-        found = _segment(starts[lo:hi], widths[lo:hi], train, resolution_ps)
+        edges = (capture.start_ps if lo == 0 else starts[lo - 1], capture.end_ps if hi == len(starts) else starts[hi])
+        given = _Given(starts[lo:hi], widths[lo:hi], train, capture.resolution_ps, edges)
+        found = _segment(given)
         poor = poor + 1 if found is None or len(found[0]) < LOST else 0
         if found is None:
             continue
@@ -117,17 +119,38 @@ def match(starts, widths, train, resolution_ps, breaks=()):
     return [s for s in segments if len(s.pulse)], extra
 
 
-def _segment(t, w, train, resolution_ps):
+class _Given:
+    """What is looked up: pulses t, w wide, of a train, and the silence before the first and behind the last."""
+
+    def __init__(self, t, w, train, resolution_ps, edges):
+        self.t, self.w, self.train, self.resolution_ps = t, w, train, resolution_ps
+        margin = train.least_ps // 4
+        self.before_ps = (int(t[0]) - int(edges[0])) * 0.998 - margin
+        self.behind_ps = (int(edges[1]) - int(t[-1])) * 0.998 - margin
+
+    def loud(self, first, last):
+        """How many of these hold: the plan has a pulse in the silence before its `first`, behind its `last`. A train
+        begins with its pulse 0, and may be stopped."""
+        train = self.train
+        begun = first % train.cycle != 0 if train.cycle else (first > 0) & (first < train.count)
+        before = begun & (train.interval(np.where(begun, first - 1, 0)) < self.before_ps)
+        on = last >= 0 if train.cycle else (last >= 0) & (last < train.count - 1)
+        behind = on & (train.interval(np.where(on, last, 0)) < self.behind_ps)
+        return 2 * before + behind
+
+
+def _segment(given):
     """(pulses, plan's pulses, first, last) of the run of the plan that fits most of what is given, or None."""
-    n = len(t)
+    w, train, n = given.w, given.train, len(given.t)
     if not train.count:
         return None
     if n == 1 or train.count == 1:
-        k = int(np.argmin(np.abs(train.widths - w[0])))
-        return np.array([0]), np.array([k]), 0, 0
+        k = np.arange(len(train.widths))
+        off = np.abs(train.widths - w[0]) > UNLIKE_PS + given.resolution_ps
+        return np.array([0]), np.array([int(np.lexsort((given.loud(k, k), off))[0])]), 0, 0
     for absolute, share in LOOSE:
-        places = _places(t, w, train, absolute, share, resolution_ps)
-        fits = [_Fit(t, w, train, resolution_ps, i, k) for i, k in places]
+        places = _places(given, absolute, share)
+        fits = [_Fit(given, i, k) for i, k in places]
         for fit in fits:
             fit.grow(2)
         best = None
@@ -142,13 +165,14 @@ def _segment(t, w, train, resolution_ps):
     return None
 
 
-def _places(t, w, train, absolute, share, resolution_ps):
+def _places(given, absolute, share):
     """[(measured pulse, commanded pulse)] worth trying: the rarest surroundings first."""
+    t, train = given.t, given.train
     m, n = np.diff(t), len(t)
     intervals = train.intervals
     if n == 2 or len(intervals) < 2:
         ks = np.flatnonzero(np.abs(intervals - m[0]) <= absolute + share * m[0])
-        return [(0, int(k)) for k in _likely(t, w, 0, ks, train, resolution_ps)]
+        return [(0, int(k)) for k in _likely(given, 0, ks)]
     changes = np.flatnonzero(np.abs(np.diff(m)) > absolute + share * m[1:]) + 1
     few = changes[np.unique(np.linspace(0, len(changes) - 1, 60).astype(int))] if len(changes) else changes
     tried = np.unique(np.concatenate((np.arange(1, min(n - 1, 6)), few, [n // 2, n - 2]))).astype(int)
@@ -168,14 +192,15 @@ def _places(t, w, train, absolute, share, resolution_ps):
             told.append((len(k), int(i), np.sort(k)))
     told.sort(key=lambda each: each[:2])
     picked = told[:3] + told[3:][:: max(1, len(told) // 2)][:2]
-    return [(i, int(k)) for _, i, ks in picked for k in _likely(t, w, i, ks, train, resolution_ps)]
+    return [(i, int(k)) for _, i, ks in picked for k in _likely(given, i, ks)]
 
 
-def _likely(t, w, i, ks, train, resolution_ps):
+def _likely(given, i, ks):
     """The places ks of measured pulse i that the pulses around it fit best with a ratio of their own, at most
     CANDIDATES: where periods change slowly a place some pulses off looks as good, but for its rounding to whole us."""
     if len(ks) <= CANDIDATES:
         return ks
+    t, w, train, resolution_ps = given.t, given.w, given.train, given.resolution_ps
     n, sx, sxx, sy, sxy, syy, unlike = (np.zeros(len(ks)) for _ in range(7))
     here = train.at(ks)
     for j in range(max(-REACH, -i), min(REACH, len(t) - 1 - i) + 1):
@@ -196,14 +221,16 @@ def _likely(t, w, i, ks, train, resolution_ps):
     slope = np.abs(slope)
     left = np.where(np.isfinite(left) & (slope <= RATIO_MOST), np.maximum(left, 0), np.inf)
     steps = np.maximum(0, np.ceil(np.log2(np.maximum(left, 1)) / 2 - np.log2(resolution_ps)))
-    return ks[np.lexsort((slope, unlike, slope > RATIO_USUAL, steps, -n))[:CANDIDATES]]
+    loud = given.loud(ks - i, ks - i + len(t) - 1)
+    return ks[np.lexsort((slope, unlike, loud, slope > RATIO_USUAL, steps, -n))[:CANDIDATES]]
 
 
 class _Fit:
     """One place in the plan, and the line through what fits it: c = t - t_i + C_k, less offset and ratio."""
 
-    def __init__(self, t, w, train, resolution_ps, i, k):
-        self.t, self.w, self.train, self.resolution_ps, self.i = t, w, train, resolution_ps, i
+    def __init__(self, given, i, k):
+        self.given, self.i = given, i
+        self.t, self.train = t, train = given.t, given.train
         self.x = (t - t[i]).astype(float)
         self.c0 = float(train.at(np.int64(k)))
         self.offset = self.ratio = 0.0
@@ -253,17 +280,18 @@ class _Fit:
         self.rank = self._rank(a, b)
 
     def _rank(self, a, b):
-        """To sort fits by: most matched, least missing, nearest, no clock's ratio, widths unlike, least ratio."""
+        """To sort fits by: most matched, least missing, nearest, no clock's ratio, silence, widths unlike, ratio."""
         off, k = self._residuals(a, b)
         near = np.abs(off) <= self.tolerance
-        many = int(near.sum())
+        many, given = int(near.sum()), self.given
         if not many:
-            return (0, 0, 0, 0, 0, 0.0)
+            return (0,)
         k = k[near]
         absent = int(k[-1] - k[0]) + 1 - many
-        steps = max(0, int(np.ceil(np.log2(max(float(np.abs(off[near]).mean()), 1.0) / self.resolution_ps))))
-        unlike = np.abs(self.train.width(k) - self.w[a:b][near]) > UNLIKE_PS + self.resolution_ps
-        return (-many, absent, steps, abs(self.ratio) > RATIO_USUAL, int(unlike.sum()), abs(self.ratio))
+        steps = max(0, int(np.ceil(np.log2(max(float(np.abs(off[near]).mean()), 1.0) / given.resolution_ps))))
+        unlike = np.abs(self.train.width(k) - given.w[a:b][near]) > UNLIKE_PS + given.resolution_ps
+        loud = int(given.loud(k[0] if a == 0 else np.int64(0), k[-1] if b == len(self.t) else np.int64(-1)))
+        return (-many, absent, steps, abs(self.ratio) > RATIO_USUAL, loud, int(unlike.sum()), abs(self.ratio))
 
     def _until_it_leaves(self, a, b, off, k):
         """Cut the stretch where the train leaves its plan, on either side of the place."""

@@ -43,9 +43,10 @@ class Track:
     def _match(self):
         breaks = np.searchsorted(self.pulses.starts, self.openings).tolist()
         self.breaks = set(breaks)
-        self.segments, self.extra = match.match(self.pulses.starts, self.pulses.widths_a, self.train, self.u, breaks)
-        found = sum(len(s.pulse) for s in self.segments)
-        self.wrong = 2 * found <= len(self.pulses)
+        found = self.pulses
+        self.segments, self.extra = match.match(self.capture, found.starts, found.widths_a, self.train, breaks)
+        matched = sum(len(s.pulse) for s in self.segments)
+        self.wrong = 2 * matched <= len(self.pulses)
         if not self.wrong:
             at = np.concatenate([s.pulse for s in self.segments])
             wanted = np.concatenate([self.train.width(s.of) for s in self.segments])
