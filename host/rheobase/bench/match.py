@@ -7,6 +7,7 @@ leaves its plan for good (a pause, a stall, the next session), a segment ends an
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +18,7 @@ UNLIKE_PS = 600_000  # a width off by more is another pulse's, or a fault
 LOOSE = ((20 * US, 600e-6), (20 * US, 0.05))  # how far an interval may be off its plan's, to be a place: tight, then not
 CANDIDATES = 12  # places tried of each telling pulse
 REACH = 24  # pulses compared to either side
+KINDS = 64  # pairs of intervals that a plan may have for each to be looked for
 POOR = 6  # stretches in a row without a run of the plan: no more are looked for
 JUMP_PS = 20 * US  # a step in time that stays: the train has left its plan
 LOST = 8  # pulses in a row that no plan knows; the same for a segment's end
@@ -40,6 +42,30 @@ class Train:
         ends = [self.starts[-1:] + 0, self.starts[:1] + self.turn_ps] if self.cycle else [self.starts[:0]] * 2
         self.intervals = np.diff(np.concatenate((self.starts, ends[1])))  # cyclic: as many as pulses
         self.least_ps = int(self.intervals.min()) if len(self.intervals) else 0
+
+    @cached_property
+    def _beside(self):
+        """(first, intervals before, behind) of each pulse from the first that has both."""
+        if self.cycle:
+            return 0, np.roll(self.intervals, 1), self.intervals
+        return 1, self.intervals[:-1], self.intervals[1:]
+
+    @cached_property
+    def lookup(self):
+        """(first, order, intervals before in that order, intervals behind): of pulses, to find those between two."""
+        first, before, behind = self._beside
+        order = np.argsort(before, kind="stable")
+        return first, order, before[order], behind
+
+    @cached_property
+    def rare(self):
+        """[(interval before, behind)] that the plan has, the rarest first; None if they are more than KINDS."""
+        _, before, behind = self._beside
+        kinds, counts = np.unique(before // US << 32 | behind // US, return_counts=True)
+        if len(kinds) > KINDS:
+            return None
+        kinds = kinds[np.argsort(counts, kind="stable")]
+        return [(int(kind >> 32) * US, int(kind & 0xFFFFFFFF) * US) for kind in kinds]
 
     def at(self, k):
         """Commanded start of pulse k, ps from pulse 0's; k may be any integer where the train is cyclic."""
@@ -173,15 +199,8 @@ def _places(given, absolute, share):
     if n == 2 or len(intervals) < 2:
         ks = np.flatnonzero(np.abs(intervals - m[0]) <= absolute + share * m[0])
         return [(0, int(k)) for k in _likely(given, 0, ks)]
-    changes = np.flatnonzero(np.abs(np.diff(m)) > absolute + share * m[1:]) + 1
-    few = changes[np.unique(np.linspace(0, len(changes) - 1, 60).astype(int))] if len(changes) else changes
-    tried = np.unique(np.concatenate((np.arange(1, min(n - 1, 6)), few, [n // 2, n - 2]))).astype(int)
-    tried = tried[(tried >= 1) & (tried <= n - 2)]
-    before = np.roll(intervals, 1) if train.cycle else intervals[:-1]
-    after = intervals if train.cycle else intervals[1:]
-    first = 0 if train.cycle else 1
-    order = np.argsort(before, kind="stable")
-    ranked = before[order]
+    tried = _telling(m, train, absolute, share)
+    first, order, ranked, after = train.lookup
     told = []
     for i in tried:
         near = absolute + share * max(m[i - 1], m[i])
@@ -193,6 +212,25 @@ def _places(given, absolute, share):
     told.sort(key=lambda each: each[:2])
     picked = told[:3] + told[3:][:: max(1, len(told) // 2)][:2]
     return [(i, int(k)) for _, i, ks in picked for k in _likely(given, i, ks)]
+
+
+def _telling(m, train, absolute, share):
+    """Measured pulses to look up, by the intervals m on either side: of the rarest pairs of intervals in the plan where
+    it has few, else where the interval changes; and some from all over."""
+    n = len(m) + 1
+    some = np.concatenate((np.arange(1, min(n - 1, 6)), [n // 2, n - 2]))
+    picked = []
+    if train.rare is None:
+        changes = np.flatnonzero(np.abs(np.diff(m)) > absolute + share * m[1:]) + 1
+        picked = [changes[np.unique(np.linspace(0, len(changes) - 1, 60).astype(int))]] if len(changes) else []
+    for one, other in () if train.rare is None else train.rare:
+        near = absolute + share * max(one, other)
+        at = np.flatnonzero((np.abs(m[:-1] - one) <= near) & (np.abs(m[1:] - other) <= near)) + 1
+        picked += [at[[0, len(at) // 2]]] if len(at) else []
+        if len(picked) == 3:
+            break
+    tried = np.unique(np.concatenate((some, *picked))).astype(int)
+    return tried[(tried >= 1) & (tried <= n - 2)]
 
 
 def _likely(given, i, ks):
