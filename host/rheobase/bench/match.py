@@ -124,7 +124,8 @@ def match(capture, starts, widths, train, breaks=()):
     while todo and len(segments) < SEGMENTS and poor < POOR:
         lo, hi = max(todo, key=lambda span: span[1] - span[0])
         todo.remove((lo, hi))
-        edges = (capture.start_ps if lo == 0 else starts[lo - 1], capture.end_ps if hi == len(starts) else starts[hi])
+        # Silence tells where in the plan this is only at the capture's ends: elsewhere it may be a pause.
+        edges = (capture.start_ps if lo == 0 else starts[lo], capture.end_ps if hi == len(starts) else starts[hi - 1])
         given = _Given(starts[lo:hi], widths[lo:hi], train, capture.resolution_ps, edges)
         found = _segment(given)
         poor = poor + 1 if found is None or len(found[0]) < LOST else 0

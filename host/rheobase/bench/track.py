@@ -269,7 +269,8 @@ class Track:
         k, last, first = int(before.of[-1]), int(before.pulse[-1]), int(after.pulse[0])
         begin, end = int(self.pulses.starts[last]), int(self.pulses.starts[first])
         opened = any(last < b <= first for b in self.breaks)
-        if opened or k >= self.train.count - 1 or self.extra[last + 1 : first].any():
+        over = k >= self.train.count - 1 and int(after.of[0]) == 0  # one session's end, another's beginning
+        if opened or over or self.extra[last + 1 : first].any():
             return
         every = int(self.train.interval(k))
         many = 0
