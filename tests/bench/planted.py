@@ -1,7 +1,7 @@
-"""Captures with known truth: trains as an instrument would sample them, clean or with one planted error. Judges nothing.
+"""Captures with known truth: trains as an instrument would sample them, clean or with a planted error. Judges nothing.
 
-Times of the board are exact; the instrument's clock runs at another rate, its samples fall anywhere between, and an edge
-is told at the first sample that sees it.
+Times of the board are exact; the instrument's clock runs at another rate, its samples fall anywhere between, and an
+edge is told at the first sample that sees it.
 """
 
 import random
@@ -14,7 +14,12 @@ US = 1_000_000
 NS = 1_000
 MS = 1_000_000_000
 S = 1_000_000_000_000
-RATES = {"8 ns": (8_000, 1), "10 ns": (10_000, 1), "24 MHz": (125_000, 3), "125 ns": (125_000, 1)}  # period as a fraction
+RATES = {
+    "8 ns": (8_000, 1),
+    "10 ns": (10_000, 1),
+    "24 MHz": (125_000, 3),
+    "125 ns": (125_000, 1),
+}  # period as a fraction
 
 BASE = {
     "mode": "dnes", "electrode": "needle", "bench": True, "gap_us": 50, "ramp_up_ms": 500, "ramp_down_ms": 500,
@@ -95,7 +100,9 @@ class Bench:
         signals = {}
         for name, edges in legs.items():
             edges = _without_nothings(self.told(edges))
-            signals[name] = Signal(int(np.searchsorted(edges, start, side="right")) & 1, edges[(edges > start) & (edges <= end)])
+            signals[name] = Signal(
+                int(np.searchsorted(edges, start, side="right")) & 1, edges[(edges > start) & (edges <= end)]
+            )
         if interlock is not None:
             signals["INTERLOCK"] = Signal(initial_interlock, self.told(interlock))
         return Capture(signals, start, end, self.resolution_ps, "planted", "a modelled instrument", **more)

@@ -5,7 +5,7 @@ carries a bound on its error, and a claim that the bound does not support is nei
 """
 
 from rheobase import boards
-from rheobase.bench import clock, interlock, pulses, verdict
+from rheobase.bench import clock, figures, interlock, pulses, verdict
 from rheobase.bench.track import Track
 from rheobase.bench.verdict import CANNOT_TELL, FAIL, PASS, Findings
 from rheobase.errors import UsageError
@@ -85,10 +85,9 @@ def analyse(capture, configs, clock_ppm=None, expect=None, board=None):
         "findings": findings.list,
     }
     for track in tracks:
-        figures = track.data()
         own = [f["verdict"] for f in findings.list if f["channel"] == track.channel]
-        data["channels"][str(track.channel)] = {**figures, "verdict": verdict.worst(own)}
-    return Analysis(capture, findings.list, data, {track.channel: track.series() for track in tracks})
+        data["channels"][str(track.channel)] = {**figures.data(track), "verdict": verdict.worst(own)}
+    return Analysis(capture, findings.list, data, {track.channel: figures.series(track) for track in tracks})
 
 
 def _judge_clock(ratio, runs, capture, board_ppm, instrument_ppm, findings):
@@ -108,11 +107,18 @@ def _judge_clock(ratio, runs, capture, board_ppm, instrument_ppm, findings):
     wander = max(v for v, _ in places) - min(v for v, _ in places) if ratio.local else None
     if how != PASS:
         off, by = next((p for p, j in zip(places, judged, strict=True) if j == how))
-        text = f"The board's clock is {off:+.3g} \u00b1 {by:.2g} ppm off the instrument's, which may be off by {instrument_ppm:g} ppm; the board by {board_ppm:g} ppm."
+        text = f"The board's clock is {off:+.3g} \u00b1 {by:.2g} ppm off the instrument's; the board may be off by"
+        text += f" {board_ppm:g} ppm and the instrument by {instrument_ppm:g} ppm."
         if how == CANNOT_TELL:
-            text += " The capture is too short to tell." if by > board_ppm else " A better instrument (--clock-ppm) could tell."
+            better = "A better clock in the instrument (--clock-ppm) could tell."
+            text += " A longer capture could tell." if by > board_ppm else f" {better}"
         findings.add("clock", None, None, 0, round(off, 4), round(by, 4), text, how)
-    return {"value": round(value, 4), "u": round(u, 4), "verdict": how, "wander": None if wander is None else round(wander, 4)}
+    return {
+        "value": round(value, 4),
+        "u": round(u, 4),
+        "verdict": how,
+        "wander": None if wander is None else round(wander, 4),
+    }
 
 
 def _both_legs(capture):

@@ -73,7 +73,13 @@ def _state(plan):
         since %= plan.cfg["cycle_ms"] * 1000
     elif not plan.cycle_us:
         since = 0
-    return (since, plan.index, plan.second, getattr(plan, "count", 0), plan.period_us if plan.kind != "modulated" else 0)
+    return (
+        since,
+        plan.index,
+        plan.second,
+        getattr(plan, "count", 0),
+        plan.period_us if plan.kind != "modulated" else 0,
+    )
 
 
 def _pulse(plan, starts, widths):

@@ -4,7 +4,10 @@ import numpy as np
 
 from rheobase.bench.capture import INTERLOCK
 from rheobase.bench.pulses import NONE, all_highs
-from rheobase.bench.verdict import CANNOT_TELL, FAIL, INTERLOCK_PS, judge
+from rheobase.bench.verdict import CANNOT_TELL, FAIL, INTERLOCK_PS, judge, worst
+
+BOUND = f"{INTERLOCK_PS // 1000} ns"
+NEED_PS = 30_000  # its two samples and the 40 ns that the guard takes are within the bound
 
 
 def windows(capture):
@@ -48,11 +51,12 @@ def judge_interlock(capture, channels, findings):
                 judged = judge(np.array([late]), u, INTERLOCK_PS)
                 verdicts.append(judged.verdict)
                 if judged.fail[0] or judged.doubt[0]:
-                    text = f"{name} went low {late / 1000:g} ns after the interlock opened; {INTERLOCK_PS // 1000} ns is allowed."
+                    text = f"{name} went low {late / 1000:g} ns after the interlock opened; {BOUND} is allowed."
                     _add(findings, "interlock_late", channel, t, INTERLOCK_PS, late, u, text, judged.verdict)
                 elif judged.blind[0]:
-                    text = f"At {u / 1000:g} ns a sample, {INTERLOCK_PS // 1000} ns from the interlock to legs low cannot be told: capture at {INTERLOCK_PS // 3000} ns or faster."
-                    _add(findings, "too_slow", channel, t, INTERLOCK_PS // 3, u, None, text, CANNOT_TELL)
+                    text = f"At {u / 1000:.4g} ns a sample, {BOUND} from the interlock to legs low cannot be told:"
+                    text += f" capture at {NEED_PS // 1000} ns or faster."
+                    _add(findings, "too_slow", channel, t, NEED_PS, u, None, text, CANNOT_TELL)
             if not len(begin) or not len(opened):
                 continue
             at = np.searchsorted(opened, begin, side="right") - 1
@@ -62,10 +66,8 @@ def judge_interlock(capture, channels, findings):
             bad = open_ & (after - u > np.where(known, INTERLOCK_PS, 0))
             for i in np.flatnonzero(bad):
                 text = f"{name} rose while the interlock was open."
-                _add(findings, "output_while_open", channel, begin[i], 0, 1000 * 0 + int(after[i]), u, text, FAIL)
+                _add(findings, "output_while_open", channel, begin[i], 0, int(after[i]), u, text, FAIL)
                 verdicts.append(FAIL)
-    from rheobase.bench.verdict import worst
-
     return {
         "openings": len(seen),
         "latency_ns": {"max": max(latencies) / 1000 if latencies else None, "u": u / 1000},

@@ -14,8 +14,10 @@ def stats_us(ps, u_ps):
         return {"min": None, "mean": None, "max": None, "u": round(u_ps / PS_PER_US, 6)}
     least = int(ps.min())
     mean = least + float((ps - least).mean())
-    return {key: round(value / PS_PER_US, 6) for key, value in
-            (("min", least), ("mean", mean), ("max", int(ps.max())), ("u", u_ps))}
+    return {
+        key: round(value / PS_PER_US, 6)
+        for key, value in (("min", least), ("mean", mean), ("max", int(ps.max())), ("u", u_ps))
+    }
 
 
 def deviation_ns(ps, u_ps):

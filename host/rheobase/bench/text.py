@@ -4,12 +4,12 @@ import textwrap
 
 WIDTH = 80
 WORDS = {"pass": "pass", "fail": "FAIL", "cannot_tell": "cannot tell", None: ""}
-ROWS = (  # figure, its name, its unit, what is commanded of it, the verdict's key
-    ("width_a_us", "phase A", "\u00b5s", "width_a"),
-    ("width_b_us", "phase B", "\u00b5s", "width_b"),
-    ("gap_us", "gap", "\u00b5s", "gap"),
-    ("period_us", "period", "\u00b5s", "period"),
-    ("dead_us", "dead time", "\u00b5s", None),
+ROWS = (  # figure in us, its name, its verdict's key
+    ("width_a_us", "phase A", "width_a"),
+    ("width_b_us", "phase B", "width_b"),
+    ("gap_us", "gap", "gap"),
+    ("period_us", "period", "period"),
+    ("dead_us", "dead time", None),
 )
 
 
@@ -35,9 +35,7 @@ def text(analysis):
 
 
 def _fill(name, words):
-    return textwrap.wrap(
-        words, WIDTH, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=True
-    )
+    return textwrap.wrap(words, WIDTH, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=True)
 
 
 def _clock(data):
@@ -67,7 +65,7 @@ def _channel(number, channel):
         return lines
     row = "  {:<10}{:>11} {:>11} {:>11} {:>11} {:>8} {}"
     lines.append(row.format("", "commanded", "min", "mean", "max", "\u00b1", "").rstrip())
-    for key, name, unit, code in ROWS:
+    for key, name, code in ROWS:
         figures = channel[key]
         values = [_us(figures[v]) for v in ("min", "mean", "max")]
         wanted = channel["commanded"].get(key, "")
@@ -82,11 +80,13 @@ def _channel(number, channel):
     if drift["peak"] is not None:
         lines.append(small.format("jitter", f"of the period {drift['peak']:.4g} ns at most, {drift['rms']:.3g} rms"))
     said = WORDS[channel["verdicts"].get("imbalance")]
-    words = f"{off['max']:.4g} ns at most, {off['mean']:.3g} mean, {off['accumulated']:.6g} in all, \u00b1 {off['u']:.3g}"
+    words = (
+        f"{off['max']:.4g} ns at most, {off['mean']:.3g} mean, {off['accumulated']:.6g} in all, \u00b1 {off['u']:.3g}"
+    )
     lines.append(f"  {'A - B':<10}{words:<60}{said}".rstrip())
     if channel["charge_nc"]:
-        net = channel["charge_nc"]["net"]
-        words = f"{net['max']:.4g} nC a pulse at most, {net['accumulated']:.4g} in all, \u00b1 {channel['charge_nc']['u']:.2g}"
+        net, u = channel["charge_nc"]["net"], channel["charge_nc"]["u"]
+        words = f"{net['max']:.4g} nC a pulse at most, {net['accumulated']:.4g} in all, \u00b1 {u:.2g}"
         lines.append(small.format("net charge", words))
     for key, name in (("burst", "bursts"), ("on_off", "on-times")):
         if key in channel and channel[key]["groups"]:

@@ -3,8 +3,9 @@
 import numpy as np
 from rheocore.config import shapes
 
-from rheobase.bench import clock, jitter, match, pulses, verdict
+from rheobase.bench import clock, match, pulses, verdict
 from rheobase.bench.expected import US, expected
+from rheobase.bench.train import Train
 from rheobase.bench.verdict import CANNOT_TELL, FAIL, judge
 
 FAR_OFF = 0.10  # widths of most pulses off by more: another protocol
@@ -16,7 +17,7 @@ class Track:
     def __init__(self, capture, channel, cfg, openings, findings):
         self.capture, self.channel, self.cfg, self.findings = capture, channel, cfg, findings
         self.u = capture.resolution_ps
-        self.train = match.Train(expected(cfg))
+        self.train = Train(expected(cfg))
         widths = [width * US for _, width in shapes(cfg)]
         self.least_ps, self.most_ps, self.gap_ps = min(widths), max(widths), cfg["gap_us"] * US
         legs = [capture.signals[f"CH{channel}_{leg}"] for leg in "AB"]
@@ -65,13 +66,15 @@ class Track:
         self.findings.add(code, self.channel, t_ps, wanted, found, u, text, how)
 
     def judge(self, ratio, expect, slack):
-        """All verdicts of this channel. ratio: clock.Ratio. expect: pulses or None. slack: relative bound on the ratio."""
+        """All verdicts of this channel. ratio: clock.Ratio. expect: pulses or None. slack: bound on the ratio."""
         self.ratio, self.slack = ratio, slack
         self._facts()
         self._counts(expect)
         if self.blind:
             need = min(self.least_ps, self.gap_ps) // 2
-            self.too_slow("phases", f"phases of {self.least_ps // US} \u00b5s and gaps of {self.gap_ps // US} \u00b5s", need)
+            self.too_slow(
+                "phases", f"phases of {self.least_ps // US} \u00b5s and gaps of {self.gap_ps // US} \u00b5s", need
+            )
             return
         if not len(self.pulses):
             self._none()
@@ -116,7 +119,9 @@ class Track:
                 self.add("lone_phase", int(rise), 2, 1, None, text)
         for begin, end, leg in found.stuck:
             us, most = int(end - begin) / US, self.most_ps / US
-            text = f"Leg {leg} was high for at least {us:g} \u00b5s at an end of the capture; a phase is {most:g} \u00b5s."
+            text = (
+                f"Leg {leg} was high for at least {us:g} \u00b5s at an end of the capture; a phase is {most:g} \u00b5s."
+            )
             self.add(f"width_{leg.lower()}", int(begin), most, us, self.u / US, text)
 
     def _counts(self, expect):
@@ -171,7 +176,7 @@ class Track:
             judged = judge(values - target, u, verdict.TICK_PS)
             self._tell(code, judged, starts, target / US, values / US, u / US,
                        lambda w, f, name=name: f"{name} is {f:g} \u00b5s, commanded {w:g} \u00b5s.",
-                       f"{name[0].lower()}{name[1:]} to {verdict.TICK_PS // 1000} ns", verdict.TICK_PS // 2)  # fmt: skip
+                       f"{name.lower()} to {verdict.TICK_PS // 1000} ns", verdict.TICK_PS // 2)  # fmt: skip
         off = found.widths_a[at] - found.widths_b[at]
         tolerance = np.maximum(verdict.IMBALANCE_LEAST_PS, wanted * verdict.IMBALANCE_PER_MILLION // 1_000_000)
         judged = judge(off, 2 * self.u, tolerance)
@@ -274,7 +279,10 @@ class Track:
             return
         every = int(self.train.interval(k))
         many = 0
-        while k + many + 1 < self.train.count and int(self.train.at(k + many + 1)) < int(self.train.at(k)) + end - begin - every // 2:
+        while (
+            k + many + 1 < self.train.count
+            and int(self.train.at(k + many + 1)) < int(self.train.at(k)) + end - begin - every // 2
+        ):
             many += 1
         if many:
             self._miss(begin + every, many, counted)
@@ -284,71 +292,3 @@ class Track:
             self.verdicts["start"] = FAIL
             text = f"From here on the train is {late / 1e6:.10g} \u00b5s off its commanded times."
             self.add("start", end, 0, late / 1000, self.u / 1000, text)
-
-    def data(self):
-        """Figures of the channel, JSON-safe: contract.md's and more. u in each."""
-        found, u = self.pulses, self.u
-        board = getattr(self, "ratio").board
-        widths = {f"width_{leg}_us": jitter.stats_us(board(v), u) for leg, v in
-                  (("a", found.widths_a), ("b", found.widths_b))}
-        raw = board(np.diff(found.starts)) if not self.segments else self.intervals
-        longest = int(raw.max()) if len(raw) else 0
-        off = found.widths_a - found.widths_b
-        out = {
-            "pulses": len(found),
-            "truncated": self.truncated,
-            "missing": getattr(self, "missing", 0),
-            "extra": int(self.extra.sum()),
-            "commanded": self._commanded(),
-            **widths,
-            "gap_us": jitter.stats_us(board(found.gaps), u),
-            "period_us": jitter.stats_us(raw, u + round(longest * self.slack)),
-            "dead_us": jitter.stats_us(found.starts[1:] - found.ends[:-1], u),
-            "start_ns": jitter.deviation_ns(getattr(self, "off", off[:0]), u),
-            "period_ns": jitter.deviation_ns(getattr(self, "late", off[:0]), u),
-            "imbalance_ns": {
-                "max": float(np.abs(off).max()) / 1000 if len(off) else None,
-                "mean": round(float(off.mean()) / 1000, 3) if len(off) else None,
-                "accumulated": float(off.sum()) / 1000,
-                "u": 2 * u / 1000,
-                "u_accumulated": 2 * u * len(off) / 1000,
-            },
-            "charge_nc": jitter.charge_nc(self.capture, self.channel, found),
-            "verdicts": dict(self.verdicts),
-        }  # fmt: skip
-        out |= self._structure()
-        return out
-
-    def _commanded(self):
-        """What of the figures is commanded, in words: one number, or from least to most."""
-
-        def words(values):
-            least, most = (int(v) // US for v in (values.min(), values.max()))
-            return f"{least}" if least == most else f"{least}-{most}"
-
-        width = words(self.train.widths) if len(self.train.widths) else ""
-        intervals = words(self.train.intervals) if len(self.train.intervals) else ""
-        gap = f"{self.gap_ps // US}"
-        return {"width_a_us": width, "width_b_us": width, "gap_us": gap, "period_us": intervals}
-
-    def _structure(self):
-        cfg, out = self.cfg, {}
-        if cfg["kind"] == "burst" and cfg["burst_pulses"] > 1:
-            tail = cfg["burst_period_us"] - (cfg["burst_pulses"] - 1) * cfg["period_us"]
-            if tail > cfg["period_us"]:
-                long_ps = (tail + cfg["period_us"]) * US // 2
-                out["burst"] = jitter.structure(self.pulses.starts, long_ps, cfg["burst_pulses"], self.u)
-        if cfg.get("off_ms"):
-            inside = max(period for period, _ in shapes(cfg))
-            if cfg["kind"] == "burst":
-                inside = cfg["burst_period_us"]
-            if cfg["off_ms"] * 1000 > inside:
-                long_ps = (cfg["off_ms"] * 1000 + inside) * US // 2
-                out["on_off"] = jitter.structure(self.pulses.starts, long_ps, None, self.u)
-        return out
-
-    def series(self):
-        """For plots: deviation of the starts, as histogram and over time."""
-        if not hasattr(self, "off"):
-            return {"histogram": jitter.histogram(pulses.NONE), "over_time": jitter.over_time(pulses.NONE, pulses.NONE)}
-        return {"histogram": jitter.histogram(self.off), "over_time": jitter.over_time(self.off_times, self.off)}

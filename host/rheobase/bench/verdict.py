@@ -48,7 +48,7 @@ def judge(off_ps, u_ps, tolerance_ps):
 
 
 def judge_clock(value_ppm, u_ppm, board_ppm, instrument_ppm):
-    """Verdict on a clock ratio: fail if no instrument this good explains it, pass if the board alone may be so far off."""
+    """Verdict on a ratio: fail if no instrument this good explains it, pass if the board alone may be so far off."""
     if value_ppm is None:
         return CANNOT_TELL
     if abs(value_ppm) - u_ppm - instrument_ppm > board_ppm:
@@ -90,9 +90,7 @@ class Findings:
         if len(where) > MOST:
             more = len(where) - MOST
             self.told[code, channel] = self.told.get((code, channel), 0) + more
-            self.list.append(
-                _finding(code, channel, None, None, more, None, f"{more} more like these.", verdict)
-            )
+            self.list.append(_finding(code, channel, None, None, more, None, f"{more} more like these.", verdict))
 
     @property
     def verdict(self):

@@ -96,7 +96,7 @@ def _counts(path, channels, log_dir):
         pulses = told.get(str(channel), {})
         pulses = pulses.get("pulses") if isinstance(pulses, dict) else None
         if not isinstance(pulses, int):
-            raise UsageError("no_count", f"{path}: the record counts no pulses of channel {channel}.",
-                             f"Leave the channel out with --channel; the record has {', '.join(told) or 'none'}.")  # fmt: skip
+            hint = f"Name other channels with --channel; the record has {', '.join(told) or 'none'}."
+            raise UsageError("no_count", f"{path}: the record counts no pulses of channel {channel}.", hint)
         counts[channel] = pulses
     return counts
