@@ -89,15 +89,25 @@ def _segment(given):
         for fit in fits:
             fit.grow(2)
         best = None
-        for fit in sorted(fits, key=lambda fit: fit.rank)[:3]:
+        for fit in _promising(fits):
             fit.grow(None)
             if best is None or fit.rank < best.rank:
                 best = fit
-            if -best.rank[0] >= 0.99 * n:
+            if best.rank[:2] == (-n, 0):
                 break
         if best is not None and -best.rank[0] >= 2:
             return best.matched()
     return None
+
+
+def _promising(fits):
+    """The best fit of each pulse that was looked up, those of the rarest surroundings first; then the best of all."""
+    first = {}
+    for fit in fits:
+        if fit.i not in first or fit.rank < first[fit.i].rank:
+            first[fit.i] = fit
+    best = sorted(fits, key=lambda fit: fit.rank)[:2]
+    return [*first.values(), *(fit for fit in best if fit not in first.values())]
 
 
 class _Fit:
