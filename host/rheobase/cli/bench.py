@@ -9,7 +9,7 @@ from rheobase.cli.app import add_globals
 # command: (module below rheobase.cli, one line of help)
 COMMANDS = {
     "capture": ("bench_capture", "Let the board time its own edges; keep them in a file."),
-    "analyze": ("bench_analyze", "Judge the pulses in a capture."),
+    "analyze": ("bench_analyze", "Judge a capture by what a protocol commands."),
     "sweep": ("bench_sweep", "Judge a board: PASS or FAIL of every cell of a matrix."),
     "compare": ("bench_sweep", "Say what changed between two sweeps."),
 }

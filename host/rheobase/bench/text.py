@@ -1,0 +1,124 @@
+"""An analysis in words for people, at 80 columns. Computes nothing."""
+
+import textwrap
+
+WIDTH = 80
+WORDS = {"pass": "pass", "fail": "FAIL", "cannot_tell": "cannot tell", None: ""}
+ROWS = (  # figure in us, its name, its verdict's key
+    ("width_a_us", "phase A", "width_a"),
+    ("width_b_us", "phase B", "width_b"),
+    ("gap_us", "gap", "gap"),
+    ("period_us", "period", "period"),
+    ("dead_us", "dead time", None),
+)
+
+
+def text(analysis):
+    """Tables of the channels, the clock, and what was found, as sentences."""
+    data = analysis.data()
+    capture = data["capture"]
+    lines = [
+        *_fill("capture", f"{capture['source']}: {capture['duration_s']:.6g} s, {capture['edges']} edges,"
+               f" {capture['resolution_ns']:.4g} ns a sample"),
+        *_fill("instrument", capture["instrument"]) * bool(capture["instrument"]),
+        *_fill("clock", _clock(data)),
+        *(_fill("interlock", _interlock(data["interlock"])) if data["interlock"] else ()),
+    ]  # fmt: skip
+    for number, channel in data["channels"].items():
+        lines += ["", *_channel(number, channel)]
+    found = data["findings"]
+    if found:
+        lines += ["", "Found"]
+        lines += [line for one in found for line in _finding(one)]
+    lines += ["", _verdict(data)]
+    return "\n".join(lines)
+
+
+def _fill(name, words):
+    return textwrap.wrap(words, WIDTH, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_long_words=True)
+
+
+def _clock(data):
+    clock, allowed = data["clock_ppm"], data["tolerances"]
+    if allowed["instrument_clock_ppm"] is None:
+        return "the board's own: it cannot judge itself"
+    if clock["value"] is None:
+        return "not told"
+    words = f"board {clock['value']:+.3g} \u00b1 {clock['u']:.2g} ppm against the instrument"
+    words += f" (allowed: board {allowed['board_clock_ppm']:g}, instrument {allowed['instrument_clock_ppm']:g} ppm)"
+    return f"{words}: {WORDS[clock['verdict']]}"
+
+
+def _interlock(locked):
+    latency = locked["latency_ns"]
+    words = f"opened {locked['openings']} times" if locked["openings"] != 1 else "opened once"
+    if latency["max"] is not None:
+        words += f"; legs low after {latency['max']:g} \u00b1 {latency['u']:.3g} ns at most"
+    return f"{words}: {WORDS[locked['verdict']]}"
+
+
+def _channel(number, channel):
+    counts = [f"{channel['pulses']} pulses"]
+    counts += [f"{channel[key]} {key}" for key in ("missing", "extra", "truncated") if channel[key]]
+    lines = [f"Channel {number}: {', '.join(counts)}: {WORDS[channel['verdict']]}"]
+    if not channel["pulses"]:
+        return lines
+    row = "  {:<10}{:>11} {:>11} {:>11} {:>11} {:>8} {}"
+    lines.append(row.format("", "commanded", "min", "mean", "max", "\u00b1", "").rstrip())
+    for key, name, code in ROWS:
+        figures = channel[key]
+        values = [_us(figures[v]) for v in ("min", "mean", "max")]
+        wanted = channel["commanded"].get(key, "")
+        said = WORDS[channel["verdicts"].get(code)]
+        lines.append(row.format(f"{name}", wanted, *values, f"{figures['u']:.3f}", said).rstrip())
+    start, off, drift = channel["start_ns"], channel["imbalance_ns"], channel["period_ns"]
+    small = "  {:<10}{}"
+    if start["peak"] is not None:
+        said = WORDS[channel["verdicts"].get("start")]
+        words = f"off its time by {start['peak']:.4g} ns at most, {start['rms']:.3g} rms, \u00b1 {start['u']:.3g}"
+        lines.append(f"  {'start':<10}{words:<60}{said}".rstrip())
+    if drift["peak"] is not None:
+        lines.append(small.format("jitter", f"of the period {drift['peak']:.4g} ns at most, {drift['rms']:.3g} rms"))
+    said = WORDS[channel["verdicts"].get("imbalance")]
+    words = (
+        f"{off['max']:.4g} ns at most, {off['mean']:.3g} mean, {off['accumulated']:.6g} in all, \u00b1 {off['u']:.3g}"
+    )
+    lines.append(f"  {'A - B':<10}{words:<60}{said}".rstrip())
+    if channel["charge_nc"]:
+        net, u = channel["charge_nc"]["net"], channel["charge_nc"]["u"]
+        words = f"{net['max']:.4g} nC a pulse at most, {net['accumulated']:.4g} in all, \u00b1 {u:.2g}"
+        lines.append(small.format("net charge", words))
+    for key, name in (("burst", "bursts"), ("on_off", "on-times")):
+        if key in channel and channel[key]["groups"]:
+            lines.append(small.format(name, _groups(channel[key])))
+    return lines
+
+
+def _groups(groups):
+    least, most, wanted = (groups["pulses"][k] for k in ("min", "max", "commanded"))
+    words = f"{groups['groups']} whole ones of {least if least == most else f'{least} to {most}'} pulses"
+    if wanted:
+        words += f" (commanded {wanted})"
+    period = groups["period_us"]
+    return f"{words}, every {_us(period['mean'])} \u00b5s"
+
+
+def _us(value):
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value < 1e6 else f"{value:.1f}"
+
+
+def _finding(one):
+    where = f"{one['t_ns'] / 1e9:.9f} s: " if one["t_ns"] is not None else ""
+    channel = f"channel {one['channel']}, " if one["channel"] is not None else ""
+    lead = f"  {WORDS[one['verdict']]}  {channel}{one['code']}  {where}"
+    return textwrap.wrap(lead + one["text"], WIDTH, subsequent_indent="    ", break_long_words=True)
+
+
+def _verdict(data):
+    return {
+        "pass": "PASS: all that was measured is as commanded, beyond doubt of the instrument.",
+        "fail": "FAIL: the capture is not what the protocol commands.",
+        "cannot_tell": "CANNOT TELL: nothing is wrong for sure, and not all could be told.",
+    }[data["verdict"]]

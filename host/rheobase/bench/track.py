@@ -1,0 +1,294 @@
+"""One channel of a capture against its plan: finds its pulses and judges each, once the clocks' ratio is known."""
+
+import numpy as np
+from rheocore.config import shapes
+
+from rheobase.bench import clock, match, pulses, verdict
+from rheobase.bench.expected import US, expected
+from rheobase.bench.train import Train
+from rheobase.bench.verdict import CANNOT_TELL, FAIL, judge
+
+FAR_OFF = 0.10  # widths of most pulses off by more: another protocol
+
+
+class Track:
+    """A channel: prepare, then (the ratio fitted over all) judge(). cfg: its compact configuration."""
+
+    def __init__(self, capture, channel, cfg, openings, findings):
+        self.capture, self.channel, self.cfg, self.findings = capture, channel, cfg, findings
+        self.u = capture.resolution_ps
+        self.train = Train(expected(cfg))
+        widths = [width * US for _, width in shapes(cfg)]
+        self.least_ps, self.most_ps, self.gap_ps = min(widths), max(widths), cfg["gap_us"] * US
+        legs = [capture.signals[f"CH{channel}_{leg}"] for leg in "AB"]
+        self.blind = 2 * self.u > min(self.least_ps, self.gap_ps)
+        runt_ps = 0 if self.blind else self.least_ps // 2
+        self.pulses = pulses.pair(capture, *legs, runt_ps, self.most_ps, self.gap_ps)
+        self.openings = openings
+        whole = ~self._opened(self.pulses.a_rise, self.pulses.b_fall)
+        self.truncated = int((~whole).sum())
+        if self.truncated:
+            for name in ("a_rise", "a_fall", "b_rise", "b_fall"):
+                setattr(self.pulses, name, getattr(self.pulses, name)[whole])
+        self.segments, self.runs, self.extra = [], [], np.zeros(0, dtype=bool)
+        self.wrong = False
+        self.verdicts = {}
+        if len(self.pulses) and not self.blind:
+            self._match()
+
+    def _opened(self, begin, end):
+        """Mask: the interlock opened between begin and end."""
+        after = np.searchsorted(self.openings, end, side="right")
+        return after > np.searchsorted(self.openings, begin, side="left")
+
+    def _match(self):
+        breaks = np.searchsorted(self.pulses.starts, self.openings).tolist()
+        self.breaks = set(breaks)
+        found = self.pulses
+        self.segments, self.extra = match.match(self.capture, found.starts, found.widths_a, self.train, breaks)
+        matched = sum(len(s.pulse) for s in self.segments)
+        self.wrong = 2 * matched <= len(self.pulses)
+        if not self.wrong:
+            at = np.concatenate([s.pulse for s in self.segments])
+            wanted = np.concatenate([self.train.width(s.of) for s in self.segments])
+            off = np.abs(self.pulses.widths_a[at] - wanted)
+            self.wrong = bool(np.median(off - FAR_OFF * wanted) > 2 * US)
+        if self.wrong:
+            self.segments = []
+            return
+        for segment in self.segments:
+            run = clock.Run(self.train.at(segment.of), self.pulses.starts[segment.pulse])
+            self.runs.append(run)
+
+    # What is found, code by code
+
+    def add(self, code, t_ps, wanted, found, u, text, how=FAIL):
+        self.findings.add(code, self.channel, t_ps, wanted, found, u, text, how)
+
+    def judge(self, ratio, expect, slack):
+        """All verdicts of this channel. ratio: clock.Ratio. expect: pulses or None. slack: bound on the ratio."""
+        self.ratio, self.slack = ratio, slack
+        self._facts()
+        self._counts(expect)
+        if self.blind:
+            need = min(self.least_ps, self.gap_ps) // 2
+            self.too_slow(
+                "phases", f"phases of {self.least_ps // US} \u00b5s and gaps of {self.gap_ps // US} \u00b5s", need
+            )
+            return
+        if not len(self.pulses):
+            self._none()
+            return
+        if self.wrong:
+            self._wrong_protocol()
+            return
+        self._ticks()
+        self._starts()
+        self._absences(expect)
+
+    def too_slow(self, figure, what, need_ps):
+        text = (
+            f"At {self.u / 1000:.4g} ns a sample, {what} cannot be told: capture at {need_ps / 1000:.3g} ns"
+            f" ({1e6 / need_ps:.3g} MHz) or faster."
+        )
+        self.verdicts[figure] = CANNOT_TELL
+        self.add("too_slow", None, need_ps / 1000, self.u / 1000, None, text, CANNOT_TELL)
+
+    def _facts(self):
+        """What needs no plan: overlaps, runts, lone phases, a leg that stays high."""
+        found = self.pulses
+        for begin, end in zip(*found.overlaps, strict=True):
+            ns = int(end - begin) / 1000
+            self.add("overlap", int(begin), 0, ns, self.u / 1000, f"Both legs were high for {ns:g} ns.")
+        if self.blind:
+            return
+        for rises, falls, leg in found.runts:
+            cut = self._opened(rises - verdict.INTERLOCK_PS, falls + self.u)
+            self.truncated += int(cut.sum())
+            for rise, fall in zip(rises[~cut], falls[~cut], strict=True):
+                us, wanted = int(fall - rise) / US, self.least_ps / US
+                text = f"Leg {leg} was high for {us:g} \u00b5s; the shortest phase is {wanted:g} \u00b5s."
+                self.add("runt", int(rise), wanted, us, self.u / US, text)
+        for rises, falls, leg in found.lone:
+            cut = self._opened(rises - self.most_ps - self.gap_ps, falls + self.most_ps + self.gap_ps)
+            self.truncated += int(cut.sum()) if leg == "A" else 0
+            for rise, fall in zip(rises[~cut], falls[~cut], strict=True):
+                us = int(fall - rise) / US
+                other = "B" if leg == "A" else "A"
+                text = f"A phase {leg} of {us:g} \u00b5s has no phase {other}."
+                self.add("lone_phase", int(rise), 2, 1, None, text)
+        for begin, end, leg in found.stuck:
+            us, most = int(end - begin) / US, self.most_ps / US
+            text = (
+                f"Leg {leg} was high for at least {us:g} \u00b5s at an end of the capture; a phase is {most:g} \u00b5s."
+            )
+            self.add(f"width_{leg.lower()}", int(begin), most, us, self.u / US, text)
+
+    def _counts(self, expect):
+        count = len(self.pulses)
+        if expect is None or count == expect:
+            return
+        partly = count < expect and (self.capture.torn or any(self.pulses.cut))
+        text = f"{count} pulses, expected {expect}."
+        if partly:
+            text = f"{count} pulses, expected {expect}; but the capture does not hold the whole train."
+        self.add("count", None, expect, count, 0, text, CANNOT_TELL if partly else FAIL)
+
+    def _none(self):
+        span = self.capture.end_ps - self.capture.start_ps
+        longest = int(self.train.intervals.max()) if len(self.train.intervals) else 0
+        if self.truncated or self.capture.torn or span <= longest + 2 * self.most_ps + self.gap_ps:
+            text = "No whole pulse, and the capture is shorter than the time between two."
+            if self.truncated:
+                text = "No whole pulse: the interlock cut what there was."
+            self.add("no_pulses", None, 1, 0, 0, text, CANNOT_TELL)
+        else:
+            self.add("no_pulses", None, 1, 0, 0, "No whole pulse in the capture.")
+
+    def _wrong_protocol(self):
+        width, wide = np.median(self.pulses.widths_a) / US, np.median(self.train.widths) / US
+        interval = np.median(np.diff(self.pulses.starts)) / US if len(self.pulses) > 1 else None
+        every = np.median(self.train.intervals) / US if len(self.train.intervals) else None
+        text = f"This is another train: phases of {width:g} \u00b5s, commanded {wide:g} \u00b5s"
+        if interval and every:
+            text += f"; mostly {interval:.10g} \u00b5s from pulse to pulse, commanded {every:.10g} \u00b5s"
+        wanted, found = (every, interval) if interval and every else (wide, width)
+        self.add("wrong_protocol", int(self.pulses.starts[0]), wanted, found, self.u / US, text + ".")
+
+    def _of(self):
+        """(measured pulses, plan's pulses) that match, of all segments."""
+        if not self.segments:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return np.concatenate([s.pulse for s in self.segments]), np.concatenate([s.of for s in self.segments])
+
+    def _ticks(self):
+        """Widths, gap and imbalance of each matched pulse."""
+        at, of = self._of()
+        found, wanted = self.pulses, self.train.width(of)
+        starts = found.starts[at]
+        for code, name, values, target in (
+            ("width_a", "Phase A", found.widths_a[at], wanted),
+            ("width_b", "Phase B", found.widths_b[at], wanted),
+            ("gap", "The gap", found.gaps[at], np.full(len(at), self.gap_ps)),
+        ):
+            values = self.ratio.board(values)
+            u = self.u + np.rint(target * self.slack).astype(np.int64)
+            judged = judge(values - target, u, verdict.TICK_PS)
+            self._tell(code, judged, starts, target / US, values / US, u / US,
+                       lambda w, f, name=name: f"{name} is {f:g} \u00b5s, commanded {w:g} \u00b5s.",
+                       f"{name.lower()} to {verdict.TICK_PS // 1000} ns", verdict.TICK_PS // 2)  # fmt: skip
+        off = found.widths_a[at] - found.widths_b[at]
+        tolerance = np.maximum(verdict.IMBALANCE_LEAST_PS, wanted * verdict.IMBALANCE_PER_MILLION // 1_000_000)
+        judged = judge(off, 2 * self.u, tolerance)
+        least = int(tolerance.min())
+        self._tell("imbalance", judged, starts, 0, off / 1000, 2 * self.u / 1000,
+                   lambda w, f: f"Phase A is {abs(f):g} ns {'longer' if f > 0 else 'shorter'} than phase B.",
+                   f"a difference of {least / 1000:g} ns between the phases", least // 3)  # fmt: skip
+
+    def _tell(self, code, judged, times, wanted, found, u, sentence, what, need_ps):
+        self.verdicts[code] = judged.verdict
+        self.findings.each(code, self.channel, judged, times, wanted, found, u, sentence)
+        if judged.blind.any() and not judged.fail.any():
+            self.too_slow(code, what, need_ps)
+
+    def _starts(self):
+        """Each start against its commanded time, and each interval against the plan's."""
+        off = np.concatenate([run.off for run in self.runs])
+        at, _ = self._of()
+        starts = self.pulses.starts[at]
+        judged = judge(off, self.u, verdict.TICK_PS)
+        self._tell("start", judged, starts, 0, off / 1000, self.u / 1000,
+                   lambda w, f: f"A pulse starts {abs(f):g} ns {'late' if f > 0 else 'early'} of its commanded time.",
+                   f"starts of pulses to {verdict.TICK_PS // 1000} ns", verdict.TICK_PS // 2)  # fmt: skip
+        self.off, self.off_times = off, starts
+        fields = [self._intervals(run, s, judged.fail, n) for run, s, n in self._numbered()]
+        self.intervals, wanted, times, told = (np.concatenate(v) for v in zip(*fields, strict=True))
+        late = self.intervals - wanted
+        self.late = late
+        u = self.u + np.rint(wanted * self.slack).astype(np.int64)
+        judged = judge(late, u, verdict.TICK_PS)
+        self.verdicts["period"] = judged.verdict
+        for mask in (judged.fail, judged.doubt):
+            mask &= ~told
+        self._tell("period", judged, times, wanted / US, self.intervals / US, u / US,
+                   lambda w, f: f"{f:.10g} \u00b5s from this pulse to the next, commanded {w:.10g} \u00b5s.",
+                   f"the time from pulse to pulse to {verdict.TICK_PS // 1000} ns", verdict.TICK_PS // 2)  # fmt: skip
+
+    def _numbered(self):
+        n = 0
+        for run, segment in zip(self.runs, self.segments, strict=True):
+            yield run, segment, n
+            n += len(segment.pulse)
+
+    def _intervals(self, run, segment, failed, n):
+        """(intervals in the board's time, commanded ones, starts, mask of those that a displaced pulse explains)."""
+        next_ = np.diff(segment.of) == 1
+        found = self.ratio.board(np.diff(run.measured))
+        wanted = np.diff(run.commanded)
+        late = found - wanted
+        pulse = failed[n : n + len(segment.pulse)]
+        alone = np.zeros(len(late) + 1, dtype=bool)  # pulses that are off by themselves: late, and the next is not
+        alone[1:-1] = pulse[1:-1] & (np.abs(late[:-1] + late[1:]) <= verdict.TICK_PS + 2 * self.u)
+        told = alone[1:] | alone[:-1]
+        return found[next_], wanted[next_], run.measured[:-1][next_], told[next_]
+
+    def _absences(self, expect):
+        """Missing and extra pulses: one finding for each row of them, however long."""
+        counted = expect is not None and expect == len(self.pulses)
+        self.missing = 0
+        for n, segment in enumerate(self.segments):
+            if n == 0:
+                self._missing_before(segment)
+            for k, many, before in segment.missing():
+                t = int(self.pulses.starts[before]) + int(self.train.at(k) - self.train.at(k - 1))
+                self._miss(t, many, counted and many >= match.PAUSE)
+            if n:
+                self._between(self.segments[n - 1], segment, counted)
+        where = np.flatnonzero(self.extra)
+        for row in np.split(where, np.flatnonzero(np.diff(where) > 1) + 1) if len(where) else ():
+            words = "A pulse" if len(row) == 1 else f"{len(row)} pulses in a row"
+            t = int(self.pulses.starts[row[0]])
+            self.add("extra", t, 0, len(row), 0, f"{words} that the protocol does not command.")
+
+    def _miss(self, t, many, allowed=False):
+        self.missing += many
+        if not allowed:
+            words = "A commanded pulse is" if many == 1 else f"{many} commanded pulses in a row are"
+            self.add("missing", t, many, 0, 0, f"{words} missing.")
+
+    def _missing_before(self, segment):
+        """Commanded pulses that the capture should hold before the first one it does."""
+        k, t = int(segment.of[0]), int(segment.pulse[0])
+        many = 0
+        first = int(self.pulses.starts[t])
+        while many < k:
+            at = first - int(self.train.at(k) - self.train.at(k - many - 1))
+            if at - self.train.least_ps // 4 <= self.capture.start_ps:
+                break
+            many += 1
+        if many:
+            self._miss(first - int(self.train.at(k) - self.train.at(k - many)), many)
+
+    def _between(self, before, after, counted):
+        """Where one run of the plan ends and the next begins: a pause, a stall, or (no fault) another session."""
+        k, last, first = int(before.of[-1]), int(before.pulse[-1]), int(after.pulse[0])
+        begin, end = int(self.pulses.starts[last]), int(self.pulses.starts[first])
+        opened = any(last < b <= first for b in self.breaks)
+        over = k >= self.train.count - 1 and int(after.of[0]) == 0  # one session's end, another's beginning
+        if opened or over or self.extra[last + 1 : first].any():
+            return
+        every = int(self.train.interval(k))
+        many = 0
+        while (
+            k + many + 1 < self.train.count
+            and int(self.train.at(k + many + 1)) < int(self.train.at(k)) + end - begin - every // 2
+        ):
+            many += 1
+        if many:
+            self._miss(begin + every, many, counted)
+            return
+        late = int(self.ratio.board(end - begin)) - every
+        if abs(late) > verdict.TICK_PS + 2 * self.u and not counted:
+            self.verdicts["start"] = FAIL
+            text = f"From here on the train is {late / 1e6:.10g} \u00b5s off its commanded times."
+            self.add("start", end, 0, late / 1000, self.u / 1000, text)

@@ -1,0 +1,115 @@
+"""When a figure passes, fails or cannot be told, and the list of what was found. Numbers come in; nothing is measured.
+
+A figure that is off by d with a bound u on its error passes if |d| + u <= tolerance, fails if |d| - u > tolerance, and
+cannot be told in between: bounds, no assumption on how errors are spread.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PASS, FAIL, CANNOT_TELL = "pass", "fail", "cannot_tell"
+TICK_PS = 500_000  # half a tick of 1 us: width, gap, period and start of a pulse
+IMBALANCE_PER_MILLION = 500  # 0.05 % of a phase
+IMBALANCE_LEAST_PS = 24_000  # three clocks of 8 ns
+INTERLOCK_PS = 100_000  # interlock edge to all legs low
+CLOCK_PPM = 30  # the board's crystal, where its description does not say
+INSTRUMENT_PPM = 100  # the instrument's clock, where nobody says
+MOST = 20  # findings of one code and channel that are told one by one
+
+
+def worst(verdicts):
+    """The verdict of several: fail before cannot tell before pass."""
+    verdicts = set(verdicts)
+    return FAIL if FAIL in verdicts else CANNOT_TELL if CANNOT_TELL in verdicts else PASS
+
+
+@dataclass
+class Judged:
+    """Masks over the figures of one kind: fail; doubt: off, and perhaps too far; blind: on the mark as far as can be
+    seen, and the instrument cannot see far enough."""
+
+    fail: np.ndarray
+    doubt: np.ndarray
+    blind: np.ndarray
+
+    @property
+    def verdict(self):
+        return FAIL if self.fail.any() else CANNOT_TELL if self.doubt.any() or self.blind.any() else PASS
+
+
+def judge(off_ps, u_ps, tolerance_ps):
+    """Judged of deviations (int64 ps), their bounds and tolerances (numbers or arrays)."""
+    off = np.abs(off_ps)
+    fail = off - u_ps > tolerance_ps
+    unsure = ~fail & (off + u_ps > tolerance_ps)
+    doubt = unsure & (off > u_ps)
+    return Judged(fail, doubt, unsure & ~doubt)
+
+
+def judge_clock(value_ppm, u_ppm, board_ppm, instrument_ppm):
+    """Verdict on a ratio: fail if no instrument this good explains it, pass if the board alone may be so far off."""
+    if value_ppm is None:
+        return CANNOT_TELL
+    if abs(value_ppm) - u_ppm - instrument_ppm > board_ppm:
+        return FAIL
+    return PASS if abs(value_ppm) + u_ppm <= board_ppm else CANNOT_TELL
+
+
+class Findings:
+    """What was found, in order; `told` counts all of a code and channel, those beyond MOST included."""
+
+    def __init__(self):
+        self.list = []
+        self.told = {}
+
+    def add(self, code, channel, t_ps, expected, measured, u, text, verdict=FAIL):
+        """One finding. expected, measured, u: in the unit that text names. t_ps: in the capture's time, or None."""
+        key = (code, channel)
+        self.told[key] = self.told.get(key, 0) + 1
+        if self.told[key] > MOST:
+            if self.told[key] == MOST + 1:
+                self.list.append(_finding(code, channel, None, None, None, None, "", verdict))
+            rest = self.list[max(i for i, f in enumerate(self.list) if (f["code"], f["channel"]) == key)]
+            rest["measured"] = self.told[key] - MOST
+            rest["text"] = f"{self.told[key] - MOST} more like these."
+            rest["verdict"] = worst((rest["verdict"], verdict))
+            return
+        self.list.append(_finding(code, channel, t_ps, expected, measured, u, text, verdict))
+
+    def each(self, code, channel, judged, times_ps, expected, measured, u, sentence):
+        """Findings of an array of figures. expected, measured: arrays or numbers; sentence(expected, measured)."""
+        where = np.flatnonzero(judged.fail)
+        if len(where) == 0:
+            where = np.flatnonzero(judged.doubt)
+        verdict = FAIL if judged.fail.any() else CANNOT_TELL
+        wanted, found, bounds = (np.broadcast_to(v, judged.fail.shape) for v in (expected, measured, u))
+        for i in where[:MOST]:
+            values = [_plain(v[i]) for v in (wanted, found, bounds)]
+            self.add(code, channel, int(times_ps[i]), *values, sentence(values[0], values[1]), verdict)
+        if len(where) > MOST:
+            more = len(where) - MOST
+            self.told[code, channel] = self.told.get((code, channel), 0) + more
+            self.list.append(_finding(code, channel, None, None, more, None, f"{more} more like these.", verdict))
+
+    @property
+    def verdict(self):
+        return worst(f["verdict"] for f in self.list)
+
+
+def _finding(code, channel, t_ps, expected, measured, u, text, verdict):
+    return {
+        "code": code,
+        "channel": channel,
+        "t_ns": None if t_ps is None else int(t_ps) // 1000,
+        "expected": expected,
+        "measured": measured,
+        "u": u,
+        "verdict": verdict,
+        "text": text,
+    }
+
+
+def _plain(value):
+    value = value.item() if hasattr(value, "item") else value
+    return round(value, 6) if isinstance(value, float) else value

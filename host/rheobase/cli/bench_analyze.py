@@ -1,0 +1,102 @@
+"""`rheo bench analyze`: a capture's file against a protocol. Reads files; touches no board."""
+
+import click
+
+from rheobase.cli.app import pass_app
+from rheobase.errors import EXIT_BENCH, UsageError
+
+
+@click.command("analyze")
+@click.argument("file", metavar="FILE")
+@click.option("--protocol", "ref", metavar="P", required=True, help="Preset's id or TOML file that was played.")
+@click.option("--channel", "numbers", metavar="N", type=click.IntRange(1, 99), multiple=True,
+              help="Channel that played it; may be repeated [all in the file].")  # fmt: skip
+@click.option("--map", "pairs", metavar="NAME=CH1_A", multiple=True, help="Signal of the file that is a leg's.")
+@click.option("--clock-ppm", metavar="N", type=click.FloatRange(0, 10_000), help="The instrument's clock error [100].")
+@click.option("--sample-rate", metavar="Q", help="Of a file that does not say its own: 24MHz.")
+@click.option("--expect", metavar="N", type=click.IntRange(0), help="Pulses that each channel must have.")
+@click.option("--record", metavar="FILE", help="Session record that says how many pulses each channel made.")
+@pass_app
+def analyze(app, file, ref, numbers, pairs, clock_ppm, sample_rate, expect, record):
+    """Judge a capture by what a protocol commands: pass, fail or cannot tell.
+
+    FILE: VCD, or CSV as logic analysers write it. It may begin and end anywhere in the train; pulses are counted only
+    with --expect or --record. Exit code 7 for fail and for cannot tell.
+    """
+    from rheocore.compact import compact
+
+    from rheobase import library
+    from rheobase.bench import files
+    from rheobase.bench.analysis import analyse
+    from rheobase.bench.verdict import PASS
+
+    if expect is not None and record is not None:
+        raise UsageError("expect_twice", "--expect and --record both say how many pulses.", "Give one of them.")
+    cfg = compact(library.load(ref), 0)
+    capture = files.load(file, mapping=_mapping(pairs), sample_rate_hz=_rate(sample_rate))
+    channels = sorted(set(numbers)) or capture.channels
+    if not channels:
+        has = ", ".join(sorted(capture.signals)) or "none"
+        message = f"{file}: no signal is a leg of a channel; its signals: {has}."
+        raise UsageError("no_signal", message, "Name the legs: --map NAME=CH1_A --map NAME=CH1_B.")
+    counts = _counts(record, channels, app.log_dir) if record else None
+    if expect is not None:
+        counts = dict.fromkeys(channels, expect)
+    result = analyse(capture, dict.fromkeys(channels, cfg), clock_ppm, counts)
+    app.answer(result.data(), result.text)
+    if result.verdict != PASS:
+        raise click.exceptions.Exit(EXIT_BENCH)
+
+
+def _mapping(pairs):
+    """{name in the file: our name} of NAME=CH1_A words. Raises UsageError."""
+    import re
+
+    mapping = {}
+    for pair in pairs:
+        name, _, ours = pair.rpartition("=")
+        ours = ours.upper()
+        if not name or not re.fullmatch(r"CH[1-9]\d?_[AB]|INTERLOCK", ours):
+            hint = "Right of = stands CH1_A, CH1_B, ... or INTERLOCK."
+            raise UsageError("bad_map", f"--map {pair} is not NAME=CH1_A.", hint)
+        if name in mapping or ours in mapping.values():
+            raise UsageError("bad_map", f"--map {pair}: mapped already.", "Map each signal once, to one leg.")
+        mapping[name] = ours
+    return mapping or None
+
+
+def _rate(text):
+    """Whole hertz of "24MHz". Raises UsageError."""
+    if text is None:
+        return None
+    import re
+    from fractions import Fraction
+
+    units = {"hz": 1, "khz": 1_000, "mhz": 1_000_000, "ghz": 1_000_000_000}  # nobody samples in millihertz
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?) ?([kmg]?hz)", text.strip(), re.IGNORECASE)
+    hertz = Fraction(found[1]) * units[found[2].lower()] if found else Fraction(0)
+    if not hertz or hertz.denominator != 1:
+        raise UsageError("bad_rate", f"--sample-rate {text} is no rate in whole Hz.", "Write it with its unit: 24MHz.")
+    return int(hertz)
+
+
+def _counts(path, channels, log_dir):
+    """{channel: pulses} that a session's record tells. Raises RheoError."""
+    import os
+
+    from rheobase.record import RecordReader, find
+
+    reader = RecordReader(path) if os.path.exists(path) else find(path, log_dir)
+    told = reader.first("close").get("channels")
+    if not isinstance(told, dict):
+        hint = "Its session did not end in order; give --expect N if you know the count."
+        raise UsageError("no_count", f"{path}: the record has no close line that counts pulses.", hint)
+    counts = {}
+    for channel in channels:
+        pulses = told.get(str(channel), {})
+        pulses = pulses.get("pulses") if isinstance(pulses, dict) else None
+        if not isinstance(pulses, int):
+            hint = f"Name other channels with --channel; the record has {', '.join(told) or 'none'}."
+            raise UsageError("no_count", f"{path}: the record counts no pulses of channel {channel}.", hint)
+        counts[channel] = pulses
+    return counts
