@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test image faults presets lint format types bench setup clean
+.PHONY: demo test image faults presets benchmark lint format types bench setup clean
 
 demo: $(READY)
 	$(BIN)/python -m rheobase.demo --out demo-out
@@ -25,6 +25,9 @@ faults: $(READY)
 
 presets: $(READY)
 	$(BIN)/python tests/presets/table.py $(ARGS)
+
+benchmark: $(READY)
+	$(BIN)/python benchmarks/baselines $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
