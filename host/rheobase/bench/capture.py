@@ -1,4 +1,4 @@
-"""What a capture is, whatever it came from: edges of named signals in integer picoseconds. Reads nothing, judges nothing.
+"""What a capture is, whatever it came from: edges of named signals in integer ps. Reads nothing, judges nothing.
 
 An instrument looks at its inputs once a sample period, so an edge told at t happened after t - resolution and not after
 t: an interval between two edges is off by less than one resolution either way. That bound, and no standard deviation,
@@ -15,7 +15,7 @@ INTERLOCK = "INTERLOCK"
 
 @dataclass
 class Signal:
-    """One wire. initial: its level (0 or 1) before the first edge. edges_ps: int64, rising; the level toggles at each."""
+    """One wire. initial: its level before the first edge, 0 or 1. edges_ps: int64, rising; each toggles the level."""
 
     initial: int
     edges_ps: np.ndarray
