@@ -19,6 +19,8 @@ JOIN_AUTOPUSH = 1 << 31 | 1 << 18 | 1 << 16
 PROGRAM = assemble()["edges"]
 # The same job with the look last, as it would be written without care for the clock that an edge costs: other loops.
 SIMPLE = [0x4020, 0x0042, 0x00C1, 0x4020, 0x0045, 0x00C0]
+# Edges counted, not timed, by jumps to themselves: while high one that is taken, while low one that is not.
+COUNTED = [0x00C0, 0x4020, 0x0045, 0x4020, 0x0040, 0x00C3]
 
 
 class Stepped(clocking.EventPio):
@@ -76,7 +78,11 @@ def play(block, seed, opcodes, wrap_target, start, shortest=1):
     return words, edges, (machine.pc, machine.x), engine.chip.pio[1].steps
 
 
-ENTRIES = {"capture": (PROGRAM.opcodes, PROGRAM.wrap_target, 3), "look last": (SIMPLE, 4, 4)}
+ENTRIES = {
+    "capture": (PROGRAM.opcodes, PROGRAM.wrap_target, 3),
+    "look last": (SIMPLE, 4, 4),
+    "counted": (COUNTED, 5, 5),
+}
 
 
 @pytest.mark.parametrize("seed", range(6))

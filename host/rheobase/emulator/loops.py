@@ -82,7 +82,10 @@ class Loops:
             )
 
     def _note_timed(self, i, machine, opcode):
-        """Spin while `opcode`, which counts x or y down, and a `jmp pin` after it lead to each other."""
+        """Spin while `opcode`, which counts x or y down, and a `jmp pin` after it lead to each other.
+
+        The `jmp pin` comes two clocks from now at the earliest: it sees the level that is there now, or a later one.
+        """
         look = opcode & 0x1F
         after = self.instructions[look]
         if after & 0xE0E0 != PIN << 5:
@@ -97,7 +100,6 @@ class Loops:
         if (
             back == machine.pc
             and count
-            and self._settled(pin, machine.next_due_fp + first)
             and self._side_is_set(machine, opcode)
             and self._side_is_set(machine, after)
         ):
