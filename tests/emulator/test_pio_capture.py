@@ -1,6 +1,6 @@
 """Timed waits passed over: the capture's program on the event-run block against the same block stepped, and the pins.
 
-Levels change at random clocks, from 1 clock apart; some fall on the very clock of a look.
+Levels change at random times, from half a clock apart; some on the very clock of a look, some between two clocks.
 """
 
 import random
@@ -48,7 +48,7 @@ def bare(block, opcodes, wrap_target, start):
     return engine
 
 
-def play(block, seed, opcodes, wrap_target, start, shortest=1):
+def play(block, seed, opcodes, wrap_target, start, shortest=0.5):
     """(words, clocks of the edges, steps): random levels; what is in the FIFO is taken out after each edge."""
     engine = bare(block, opcodes, wrap_target, start)
     pin = engine.chip.gpio[PIN]
@@ -58,10 +58,10 @@ def play(block, seed, opcodes, wrap_target, start, shortest=1):
     t0 = engine.now_ns
     engine.poke(PIO1, 1 | 1 << 8)
     clock, level = 4, False  # the block hears of a pin from the first look at it on
-    lengths = [n for n in (1, 2, 3, 4, 5, 6, 7, 8, 40, 1000) if n >= shortest]
+    lengths = [n for n in (0.5, 1, 2, 3, 4, 5, 6, 7, 8, 40, 1000) if n >= shortest]
     for _ in range(120):
-        clock += rng.choice(lengths) + rng.choice((0, 0, 1))
-        engine.run_to(t0 + clock * CYCLE_NS)
+        clock += rng.choice(lengths) + rng.choice((0, 0, 1) if shortest == 2 else (0, 0, 0.25, 0.625))
+        engine.run_to(t0 + round(clock * CYCLE_NS))
         level = not level
         pin.set_input_value(level)
         edges.append(clock)
@@ -69,7 +69,7 @@ def play(block, seed, opcodes, wrap_target, start, shortest=1):
             engine.poke(SM + 0x14, 0)  # a write to the machine's registers brings it to the present: no harm
         while engine.peek(FLEVEL) >> 4 & 15:
             words.append(engine.peek(RXF))
-    engine.run_to(t0 + (clock + 20) * CYCLE_NS)
+    engine.run_to(t0 + round(clock + 20) * CYCLE_NS)
     while engine.peek(FLEVEL) >> 4 & 15:
         words.append(engine.peek(RXF))
     machine = engine.chip.pio[1].machines[0]
