@@ -97,12 +97,7 @@ class Loops:
         register = "x" if (opcode >> 5) & 7 == X_DEC else "y"
         count = getattr(machine, register)
         first, second = self._turn_fp(machine, opcode), self._turn_fp(machine, after)
-        if (
-            back == machine.pc
-            and count
-            and self._side_is_set(machine, opcode)
-            and self._side_is_set(machine, after)
-        ):
+        if back == machine.pc and count and self._side_is_set(machine, opcode) and self._side_is_set(machine, after):
             self._spins[i] = Spin(
                 machine.next_due_fp, first + second, count=count, register=register, pin=pin, look=look, look_fp=first
             )
