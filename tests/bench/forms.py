@@ -35,7 +35,11 @@ SALEAE_LEGS = {"Channel 0": "CH1_A", "Channel 1": "CH1_B"}
 SAMPLES = SIGROK_CSV + "logic,logic\n" + "0,0\n0,1\n1,1\n0,0\n" * 12
 COUNTED = SIGROK_CSV + "nanoseconds,logic,logic\n" + "".join(f"{41 * n},{n % 3 % 2},0\n" for n in range(1, 24))
 ISO = "Time [s],D0\n" + "".join(f"2026-03-01T00:00:{n:02}.000000010+00:00,{n % 2}\n" for n in range(12))
+PLAIN_VCD = "$timescale 1 ns $end\n$var wire 1 ! D0 $end\n$enddefinitions $end\n#0\n0!\n" + "".join(
+    f"#{n * 1000}\n{n % 2}!\n" for n in range(1, 12)
+)
 FORMS = {
+    "other dump": (PLAIN_VCD, {"D0": "CH1_A"}),
     "sigrok vcd": (SIGROK_VCD, LEGS),
     "saleae": (SALEAE, SALEAE_LEGS),
     "samples": (SAMPLES, LEGS),

@@ -172,7 +172,7 @@ def test_damage_is_a_sentence_or_a_capture_in_order(tmp_path, load, form):
             edges = signal.edges_ps
             assert edges.dtype == np.int64 and (np.diff(edges) > 0).all() and signal.initial in (0, 1)
             assert not len(edges) or capture.start_ps < edges[0] <= edges[-1] <= capture.end_ps
-    assert read > 50
+    assert read > 30
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_damage_is_a_sentence_or_a_capture_in_order(tmp_path, load, form):
     [
         HEAD.encode() + b"#" + b"9" * 5_000_000,
         HEAD.replace("1 !", "1000000000 !").encode() + b"#1\nb" + b"1" * 6_000_000 + b" !\n",
-        b"$timescale 1 ns $end\n" + b"$var wire 128 ! d $end\n" * 200_000,
+        b"$timescale 1 ns $end\n" + b"$var wire 128 ! d $end\n" * 50_000,
         b"Time [s]," + b"a," * 3_000_000 + b"a\n",
         b"Time [s],a\n" + b"0." + b"0" * 6_000_000 + b",1\n",
         b"; Channels (1/1): " + b"a," * 3_000_000 + b"\n",

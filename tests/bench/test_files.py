@@ -60,12 +60,16 @@ def test_bits_of_buses_and_names_in_two_scopes_can_be_told_apart(tmp_path):
         "$timescale 1 ns $end $scope module top $end $var wire 8 ! D [7:0] $end $var reg 1 a leg $end\n"
         "$scope module sub $end $var wire 1 b leg $end $var wire 1 c E [3] $end $upscope $end\n"
         "$var wire 1 d E [4] $end $var wire 1 e CH2_A [0] $end $var string 1 t text $end\n"
-        "$var wire 1000000000 w wide $end $upscope $end $enddefinitions $end\n"
-        "#0 $dumpvars b0 ! 0a 0b 0c 0d 0e shello t b1 w $end\n#10 b10000001 ! 1a xb\n#20 bx0 ! 1b zd b1 e\n#30 b101 w\n"
+        "$var wire 5000 v wide $end $var wire 1000000000 w wider $end $var wire 2 f F [0:1] $end\n"
+        "$upscope $end $enddefinitions $end\n"
+        "#0 $dumpvars b0 ! 0a 0b 0c 0d 0e shello t b1 w b0 v b00 f $end\n"
+        "#10 b10000000 ! 1a xb b10 f\n#20 b1 ! 1b zd b1 e\n#30 b101 w\n"
     )
     mapping = {"D[7]": "CH1_A", "D[0]": "CH1_B", "top.leg": "CH3_A", "top.sub.leg": "CH3_B", "E[4]": "INTERLOCK"}
+    mapping |= {"F[0]": "CH4_A", "F[1]": "CH4_B"}
     capture = files.load(put(tmp_path, text), mapping)
-    assert edges(capture, "CH1_A") == edges(capture, "CH1_B") == [10_000, 20_000]
+    assert edges(capture, "CH1_A") == [10_000, 20_000] and edges(capture, "CH1_B") == [20_000]
+    assert edges(capture, "CH4_A") == [10_000] and edges(capture, "CH4_B") == []
     assert edges(capture, "CH3_A") == [10_000] and edges(capture, "CH3_B") == [20_000]
     assert edges(capture, "CH2_A") == [20_000] and edges(capture, "INTERLOCK") == []
 
@@ -239,7 +243,7 @@ def captures(draw):
     last = max(
         [int(s.edges_ps[-1]) for s in signals.values() if len(s.edges_ps)] + [w[-1] for w, _ in setpoints.values()]
     )
-    texts = st.text(max_size=30)
+    texts = st.one_of(st.text(max_size=30), st.sampled_from(["a $end b", "#5\n1!", "  two  blanks "]))
     torn = draw(st.one_of(st.none(), texts))
     end_ps = int(last) + draw(st.integers(0, 10**9)) * unit_ps
     resolution_ps = draw(st.integers(1, 10**9))

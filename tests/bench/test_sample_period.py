@@ -96,6 +96,11 @@ def test_our_own_clock_is_found_without_being_told():
     assert sample_period.found(told, 1000) == sample_period.Sampling(8000, "sampled at 125 MHz (found from its edges)")
 
 
+def test_few_edges_that_happen_to_lie_on_a_fine_grid_do_not_make_it_the_period():
+    """7 MHz in whole ns: samples 2, 5 and 7 are told at even ns."""
+    assert sample_period.found(np.array([0, 286, 714, 1000]) * 1000, 1000).resolution_ps >= 142_858
+
+
 @pytest.mark.parametrize("told", [[], [5_000_000]])
 def test_one_edge_tells_nothing_and_the_slowest_is_assumed(told):
     assert sample_period.found(np.array(told, np.int64), 1000).resolution_ps == 10**9

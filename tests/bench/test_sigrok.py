@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from bench import forms
 from emulator import device_scripts as dev
 from rheobase.bench import files
 from rheobase.bench.capture import Capture, Signal
@@ -139,3 +140,18 @@ def test_without_sigrok_cli_a_session_file_says_what_to_install(tmp_path, monkey
     with pytest.raises(HostError) as caught:
         files.load(tmp_path / "a.sr")
     assert caught.value.exit_code == 8 and "apt-get install sigrok-cli" in caught.value.hint
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_sigrok_cli_that_fails_halfway_gives_no_half_capture(tmp_path, monkeypatch, status):
+    program = tmp_path / "sigrok-cli"
+    vcd = forms.PLAIN_VCD.replace("D0", "CH1_A")
+    program.write_text(f"#!/bin/sh\nprintf '%s' '{vcd}'\nexit {status}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "a.sr").write_bytes(b"PK\x03\x04")
+    if status == 0:
+        assert files.load(tmp_path / "a.sr").edges == 11
+    else:
+        with pytest.raises(UsageError):
+            files.load(tmp_path / "a.sr")
