@@ -37,7 +37,7 @@ def places(given, absolute, share):
     t, train = given.t, given.train
     m, n = np.diff(t), len(t)
     intervals = train.intervals
-    if n == 2 or len(intervals) < 2:
+    if n == 2 or not train.cycle and len(intervals) < 2:
         ks = np.flatnonzero(np.abs(intervals - m[0]) <= absolute + share * m[0])
         return [(0, int(k)) for k in _likely(given, 0, ks, absolute, share)]
     tried = _telling(m, train, absolute, share)
