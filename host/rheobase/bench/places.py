@@ -8,7 +8,7 @@ import numpy as np
 RATIO_MOST = 2000e-6  # beyond it no clock is off: another train
 RATIO_USUAL = 200e-6  # of a crystal and an instrument that nobody has compared
 UNLIKE_PS = 600_000  # a width off by more is another pulse's, or a fault
-CANDIDATES = 12  # places tried of each telling pulse
+CANDIDATES = 8  # places tried of each telling pulse
 REACH = 24  # pulses compared to either side
 
 
