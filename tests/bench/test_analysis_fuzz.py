@@ -1,4 +1,4 @@
-"""Whatever edges a capture holds, the analyser answers: it raises nothing, and its answer is JSON that a terminal fits."""
+"""Whatever edges a capture holds, the analyser answers: it raises nothing; its answer is JSON, and fits a terminal."""
 
 import json
 import random

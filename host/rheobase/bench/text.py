@@ -77,7 +77,9 @@ def _channel(number, channel):
         lines += _row("start", words, WORDS[verdicts.get("start")])
     if drift["peak"] is not None:
         lines += _row("jitter", f"of the period {drift['peak']:.4g} ns at most, {drift['rms']:.3g} rms", "")
-    words = f"{off['max']:.4g} ns at most, {off['mean']:.3g} mean, {off['accumulated']:.6g} in all, \u00b1 {off['u']:.3g}"
+    words = (
+        f"{off['max']:.4g} ns at most, {off['mean']:.3g} mean, {off['accumulated']:.6g} in all, \u00b1 {off['u']:.3g}"
+    )
     lines += _row("A - B", words, WORDS[verdicts.get("imbalance")])
     if channel["charge_nc"]:
         net, u = channel["charge_nc"]["net"], channel["charge_nc"]["u"]
