@@ -5,10 +5,12 @@ edge is told at the first sample that sees it.
 """
 
 import random
+from dataclasses import replace
 
 import numpy as np
 from rheobase.bench.capture import Capture, Signal
 from rheobase.bench.expected import expected
+from rheocore import config
 
 US = 1_000_000
 NS = 1_000
@@ -114,3 +116,38 @@ def _without_nothings(edges):
         i = int(np.flatnonzero(np.diff(edges) == 0)[0])
         edges = np.delete(edges, [i, i + 1])
     return edges
+
+
+def drawn(rnd, **fixed):
+    """Any configuration that the device takes, from a random.Random; phases of 20 us at least, so that edges show."""
+    while True:
+        kind = rnd.choice(config.KINDS)
+        cfg = {**BASE, "kind": kind, "gap_us": rnd.randrange(3, 256), "duration_ms": rnd.randrange(1_000, 20_000)}
+        if kind == "modulated":
+            lo = rnd.randrange(1_000, 200_000)
+            cfg |= {"lo_millihz": lo, "hi_millihz": rnd.randrange(lo, 400_001), "cycle_ms": rnd.randrange(1_000, 9_000)}
+            cfg |= {"lo_width_us": rnd.randrange(20, 300), "hi_width_us": rnd.randrange(20, 300)}
+        else:
+            most_us = rnd.choice((5_000, 20_000, 100_000, 1_000_000))
+            cfg |= {"period_us": rnd.randrange(2_500, most_us), "width_us": rnd.randrange(20, 400)}
+        if kind == "burst":
+            cfg["burst_pulses"] = rnd.randrange(1, 12)
+            cfg["burst_period_us"] = min(2_000_000, cfg["period_us"] * cfg["burst_pulses"] + rnd.randrange(300_000))
+        if kind == "alternating":
+            cfg |= {"alt_period_us": rnd.randrange(2_500, 100_000), "dwell_ms": rnd.randrange(100, 4_000)}
+        if rnd.random() < 0.4:
+            cfg |= {"on_ms": rnd.randrange(1_000, 5_000), "off_ms": rnd.choice((0, 5, 50, rnd.randrange(8_000)))}
+        cfg |= fixed
+        try:
+            return config.check(cfg)
+        except config.ConfigError:
+            continue
+
+
+def window(capture, start_ps, end_ps):
+    """What an instrument that was switched on and off at these times has of a capture."""
+    signals = {}
+    for name, signal in capture.signals.items():
+        a, b = np.searchsorted(signal.edges_ps, (start_ps, end_ps), side="right")
+        signals[name] = Signal((signal.initial + int(a)) & 1, signal.edges_ps[a:b])
+    return replace(capture, signals=signals, start_ps=start_ps, end_ps=end_ps)

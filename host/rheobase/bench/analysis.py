@@ -56,7 +56,7 @@ def analyse(capture, configs, clock_ppm=None, expect=None, board=None):
     runs = [run for track in tracks for run in track.runs]
     ratio = clock.fit(runs, capture.resolution_ps, verdict.TICK_PS, capture.own_clock)
     told = _judge_clock(ratio, runs, capture, board_ppm, instrument_ppm, findings)
-    slack = ratio.u if ratio.u is not None else (board_ppm + instrument_ppm) / clock.PPM
+    slack = ratio.slack if ratio.slack is not None else (board_ppm + instrument_ppm) / clock.PPM
     for track in tracks:
         track.judge(ratio, (expect or {}).get(track.channel), slack)
     _other_overlaps(capture, configs, findings)

@@ -28,11 +28,12 @@ class Run:
 
 @dataclass
 class Ratio:
-    """Board's clock over the instrument's. value, u: parts of one (None: cannot be told). local: [(value, u)] of
-    stretches where a capture is long enough for them to be apart."""
+    """Board's clock over the instrument's. value, u: parts of one (None: cannot be told); u allows for what pulses are
+    off their times. slack: what sampling alone can do to value. local: [(value, u)] of stretches of a long capture."""
 
     value: float | None
     u: float | None
+    slack: float | None
     local: list
 
     def board(self, ps):
@@ -47,7 +48,7 @@ def fit(runs, resolution_ps, tick_ps, own_clock):
     """The Ratio of all runs; sets their piece and off. tick_ps: a step that stays is one of at least so much."""
     for run in runs:
         run.piece = _pieces(run, tick_ps + 2 * resolution_ps)
-    ratio = Ratio(0.0, 0.0, []) if own_clock else _ratio(runs, resolution_ps)
+    ratio = Ratio(0.0, 0.0, 0.0, []) if own_clock else _ratio(runs, resolution_ps)
     for run in runs:
         since = run.measured - run.measured[0]
         late = ratio.board(since) - (run.commanded - run.commanded[0])
@@ -98,7 +99,7 @@ def _ratio(runs, resolution_ps):
                 ys.append(y[a:b])
                 sizes.append(b - a)
     if not xs:
-        return Ratio(None, None, [])
+        return Ratio(None, None, None, [])
     good = [np.ones(n, dtype=bool) for n in sizes]
     slope = 0.0
     for _ in range(4):
@@ -106,7 +107,7 @@ def _ratio(runs, resolution_ps):
         my = [y[g] - y[g].mean() if g.any() else y[:0] for y, g in zip(ys, good, strict=True)]
         spread = sum(float((x * x).sum()) for x in mx)
         if not spread:
-            return Ratio(None, None, [])
+            return Ratio(None, None, None, [])
         slope = sum(float((x * y).sum()) for x, y in zip(mx, my, strict=True)) / spread
         lefts = [y - slope * x for x, y in zip(xs, ys, strict=True)]
         lefts = [left - np.median(left) for left in lefts]
@@ -118,9 +119,8 @@ def _ratio(runs, resolution_ps):
         good = new
     inliers = [left[g] for left, g in zip(lefts, good, strict=True) if g.any()]
     half = max(float(resolution_ps), *(float(np.ptp(left)) for left in inliers)) / 2
-    u = half * sum(float(np.abs(x).sum()) for x in mx) / spread
-    value = 1 / (1 + slope) - 1
-    return Ratio(value, u, [])
+    lever = sum(float(np.abs(x).sum()) for x in mx) / spread
+    return Ratio(1 / (1 + slope) - 1, half * lever, resolution_ps / 2 * lever, [])
 
 
 def _less_wander(commanded, off, resolution_ps, ratio):
@@ -134,11 +134,11 @@ def _less_wander(commanded, off, resolution_ps, ratio):
     level = np.median(rows, axis=1)
     middle = np.median(commanded[: count * size].reshape(count, size), axis=1)
     slope = np.diff(level) / np.diff(middle)
-    spread = np.maximum(resolution_ps, 4 * np.median(np.abs(rows - level[:, None]), axis=1))
-    u = np.maximum(spread[1:], spread[:-1]) / np.diff(middle)
-    ratio.local += [(ratio.value - float(s), float(e)) for s, e in zip(slope, u, strict=True)]
     trend = np.interp(commanded, middle, level)
-    for end, a, b in ((commanded < middle[0], 0, 1), (commanded > middle[-1], -2, -1)):
-        at = middle[a] if a == 0 else middle[b]
-        trend[end] = level[0 if a == 0 else -1] + slope[0 if a == 0 else -1] * (commanded[end] - at)
-    return off - np.rint(trend).astype(np.int64)
+    for outside, j in ((commanded < middle[0], 0), (commanded > middle[-1], -1)):
+        trend[outside] = level[j] + slope[j] * (commanded[outside] - middle[j])
+    off = off - np.rint(trend).astype(np.int64)
+    spread = np.median(np.abs(off[: count * size].reshape(count, size)), axis=1)
+    u = np.maximum(resolution_ps, 2 * (spread[1:] + spread[:-1])) / np.diff(middle)
+    ratio.local += [(ratio.value - float(s), float(e)) for s, e in zip(slope, u, strict=True)]
+    return off

@@ -7,6 +7,7 @@ leaves its plan for good (a pause, a stall, the next session), a segment ends an
 """
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -84,30 +85,20 @@ def _segment(given):
         off = np.abs(train.widths - w[0]) > UNLIKE_PS + given.resolution_ps
         return np.array([0]), np.array([int(np.lexsort((given.loud(k, k), off))[0])]), 0, 0
     for absolute, share in LOOSE:
-        tried = places(given, absolute, share)
-        fits = [_Fit(given, i, k) for i, k in tried]
-        for fit in fits:
-            fit.grow(2)
         best = None
-        for fit in _promising(fits):
+        for _, tried in groupby(places(given, absolute, share), key=lambda place: place[0]):
+            fits = [_Fit(given, i, k) for i, k in tried]
+            for fit in fits:
+                fit.grow(2)
+            fit = min(fits, key=lambda fit: fit.rank)
             fit.grow(None)
             if best is None or fit.rank < best.rank:
                 best = fit
-            if best.rank[:2] == (-n, 0):
+            if best.rank[:5] == (-n, 0, 0, False, 0):  # all of it, and nothing speaks against it
                 break
         if best is not None and -best.rank[0] >= 2:
             return best.matched()
     return None
-
-
-def _promising(fits):
-    """The best fit of each pulse that was looked up, those of the rarest surroundings first; then the best of all."""
-    first = {}
-    for fit in fits:
-        if fit.i not in first or fit.rank < first[fit.i].rank:
-            first[fit.i] = fit
-    best = sorted(fits, key=lambda fit: fit.rank)[:2]
-    return [*first.values(), *(fit for fit in best if fit not in first.values())]
 
 
 class _Fit:

@@ -8,7 +8,7 @@ import numpy as np
 RATIO_MOST = 2000e-6  # beyond it no clock is off: another train
 RATIO_USUAL = 200e-6  # of a crystal and an instrument that nobody has compared
 UNLIKE_PS = 600_000  # a width off by more is another pulse's, or a fault
-CANDIDATES = 12  # places tried of each telling pulse
+CANDIDATES = 8  # places tried of each telling pulse
 REACH = 24  # pulses compared to either side
 
 
@@ -37,7 +37,7 @@ def places(given, absolute, share):
     t, train = given.t, given.train
     m, n = np.diff(t), len(t)
     intervals = train.intervals
-    if n == 2 or len(intervals) < 2:
+    if n == 2 or not train.cycle and len(intervals) < 2:
         ks = np.flatnonzero(np.abs(intervals - m[0]) <= absolute + share * m[0])
         return [(0, int(k)) for k in _likely(given, 0, ks, absolute, share)]
     tried = _telling(m, train, absolute, share)

@@ -63,35 +63,41 @@ def _channel(number, channel):
     lines = [f"Channel {number}: {', '.join(counts)}: {WORDS[channel['verdict']]}"]
     if not channel["pulses"]:
         return lines
-    row = "  {:<10}{:>11} {:>11} {:>11} {:>11} {:>8} {}"
+    row = "  {:<9}{:>15} {:>10} {:>10} {:>10} {:>7} {}"
     lines.append(row.format("", "commanded", "min", "mean", "max", "\u00b1", "").rstrip())
     for key, name, code in ROWS:
         figures = channel[key]
-        values = [_us(figures[v]) for v in ("min", "mean", "max")]
-        wanted = channel["commanded"].get(key, "")
+        values = [_us(figures[v]) for v in ("min", "mean", "max", "u")]
         said = WORDS[channel["verdicts"].get(code)]
-        lines.append(row.format(f"{name}", wanted, *values, f"{figures['u']:.3f}", said).rstrip())
+        lines.append(row.format(name, channel["commanded"].get(key, ""), *values, said).rstrip())
     start, off, drift = channel["start_ns"], channel["imbalance_ns"], channel["period_ns"]
-    small = "  {:<10}{}"
+    verdicts = channel["verdicts"]
     if start["peak"] is not None:
-        said = WORDS[channel["verdicts"].get("start")]
-        words = f"off its time by {start['peak']:.4g} ns at most, {start['rms']:.3g} rms, \u00b1 {start['u']:.3g}"
-        lines.append(f"  {'start':<10}{words:<60}{said}".rstrip())
+        words = f"{start['peak']:.4g} ns off its time at most, {start['rms']:.3g} rms, \u00b1 {start['u']:.3g}"
+        lines += _row("start", words, WORDS[verdicts.get("start")])
     if drift["peak"] is not None:
-        lines.append(small.format("jitter", f"of the period {drift['peak']:.4g} ns at most, {drift['rms']:.3g} rms"))
-    said = WORDS[channel["verdicts"].get("imbalance")]
+        lines += _row("jitter", f"of the period {drift['peak']:.4g} ns at most, {drift['rms']:.3g} rms", "")
     words = (
         f"{off['max']:.4g} ns at most, {off['mean']:.3g} mean, {off['accumulated']:.6g} in all, \u00b1 {off['u']:.3g}"
     )
-    lines.append(f"  {'A - B':<10}{words:<60}{said}".rstrip())
+    lines += _row("A - B", words, WORDS[verdicts.get("imbalance")])
     if channel["charge_nc"]:
         net, u = channel["charge_nc"]["net"], channel["charge_nc"]["u"]
         words = f"{net['max']:.4g} nC a pulse at most, {net['accumulated']:.4g} in all, \u00b1 {u:.2g}"
-        lines.append(small.format("net charge", words))
+        lines += _row("net", words, "")
     for key, name in (("burst", "bursts"), ("on_off", "on-times")):
         if key in channel and channel[key]["groups"]:
-            lines.append(small.format(name, _groups(channel[key])))
+            lines += _row(name, _groups(channel[key]), "")
     return lines
+
+
+def _row(name, words, said):
+    """A figure in words, its verdict below those of the table."""
+    lines = textwrap.wrap(words, 56)
+    lead = [f"  {name:<9}", *[" " * 11] * (len(lines) - 1)]
+    out = [a + b for a, b in zip(lead, lines, strict=True)]
+    out[0] = f"{out[0]:<67} {said}".rstrip()
+    return out
 
 
 def _groups(groups):
@@ -106,7 +112,7 @@ def _groups(groups):
 def _us(value):
     if value is None:
         return "-"
-    return f"{value:.3f}" if value < 1e6 else f"{value:.1f}"
+    return f"{value:.3f}" if abs(value) < 1e5 else f"{value:.1f}" if abs(value) < 1e7 else f"{value:.0f}"
 
 
 def _finding(one):

@@ -24,6 +24,12 @@ class Track:
         self.blind = 2 * self.u > min(self.least_ps, self.gap_ps)
         runt_ps = 0 if self.blind else self.least_ps // 2
         self.pulses = pulses.pair(capture, *legs, runt_ps, self.most_ps, self.gap_ps)
+        if not self.blind and len(self.pulses) > 1 and np.median(self.pulses.gaps) > 2 * self.gap_ps:
+            other = pulses.pair(capture, *legs[::-1], runt_ps, self.most_ps, self.gap_ps)
+            if len(other) and abs(np.median(other.gaps) - self.gap_ps) < US:
+                self.pulses = other
+                text = "Phase B comes before phase A: the wires of the legs, or their names, are exchanged."
+                self.add("legs_swapped", int(other.starts[0]), None, None, None, text)
         self.openings = openings
         whole = ~self._opened(self.pulses.a_rise, self.pulses.b_fall)
         self.truncated = int((~whole).sum())
@@ -137,10 +143,13 @@ class Track:
     def _none(self):
         span = self.capture.end_ps - self.capture.start_ps
         longest = int(self.train.intervals.max()) if len(self.train.intervals) else 0
-        if self.truncated or self.capture.torn or span <= longest + 2 * self.most_ps + self.gap_ps:
-            text = "No whole pulse, and the capture is shorter than the time between two."
+        short = span <= longest + 2 * self.most_ps + self.gap_ps
+        if self.truncated or self.capture.torn or any(self.pulses.cut) or short:
+            text = "No whole pulse; the capture is shorter than the time between two."
             if self.truncated:
                 text = "No whole pulse: the interlock cut what there was."
+            elif not short:
+                text = "No whole pulse: the capture's ends cut what there was."
             self.add("no_pulses", None, 1, 0, 0, text, CANNOT_TELL)
         else:
             self.add("no_pulses", None, 1, 0, 0, "No whole pulse in the capture.")
