@@ -15,7 +15,7 @@ from rheobase.emulator import EmulatedBoard, cpu, faults, rawrepl  # noqa: E402
 _FIRST_PULSE_NS = 2_000 * MS
 _COLLECT = """
 import gc, machine
-collector = machine.Timer(period={}, callback=lambda t: gc.collect())
+collector = machine.Timer(period={}, tick_hz=1_000_000, callback=lambda t: gc.collect())
 from rheorp2 import app
 app.main()
 """
@@ -93,7 +93,7 @@ class _Run:
     def talk(self):
         """A host asks from now on."""
         self.ask()
-        self.board.at(self.board.now_ns + cases.LINE_MS * MS, self.talk)
+        self.board.at(self.board.now_ns + round(cases.LINE_MS * MS), self.talk)
 
     def hang(self, how):
         """Let it hang in this manner; returns when it did."""
@@ -149,7 +149,7 @@ class _Rheobase(_Run):
             faults.python_ready(self.board)
         if collect:
             rawrepl.enter(self.board)
-            rawrepl.start(self.board, _COLLECT.format(cases.COLLECT_MS))
+            rawrepl.start(self.board, _COLLECT.format(round(cases.COLLECT_MS * 1000)))
             self.watch(200)
         config = {"period_us": train.period_us, "width_us": train.width_us, "gap_us": train.gap_us}
         config["duration_ms"] = train.seconds * 1000 + 4000

@@ -5,8 +5,8 @@ from pathlib import Path
 
 DEVICE = Path(__file__).parent / "device"
 RHEOBASE = "Rheobase"
-COLLECT_MS = 37  # no multiple of a period, so that collections fall everywhere
-LINE_MS = 7
+COLLECT_MS = 36.18  # in the golden ratio to 10 ms, so that collections and lines soon fall everywhere in a period
+LINE_MS = 6.18
 WATCHDOG_MS = 1000
 HANG_AFTER_MS = 300
 HANG_SECONDS = 3
@@ -106,7 +106,7 @@ def script(maker, train, collect=False, watchdog=False):
         "GAP": train.gap_us,
         "PULSES": train.pulses,
         "CYCLE": train.cycle,
-        "COLLECT_MS": COLLECT_MS if collect else 0,
+        "COLLECT_US": round(COLLECT_MS * 1000) if collect else 0,
         "WATCHDOG_MS": WATCHDOG_MS if watchdog else 0,
         "HARD": int(maker.hard),
     }

@@ -160,7 +160,6 @@ def _says_timing():
   to four parts in ten thousand remain. Its period is still the program's: a collection moves it by milliseconds.
 - Plain phases are 7 µs too long in the mean and up to 11 µs, A longer than B: about one part in a thousand of what is
   delivered is left as direct current. While idle their period is good to some µs, as viper's is.
-- A loop answers the host once a pulse, so at 100 Hz not all lines are answered in time.
 - A timer that was late makes up for it at once: two pulses stand closer than asked for, which at 400 Hz is a rate of
   more than 2 kHz for a moment.
 

@@ -1,6 +1,6 @@
 """Device: what every maker has beside its pulses: an application's heap, a host to answer, a watchdog. No pulses.
 
-Put before it: PERIOD, WIDTH, GAP in us; PULSES of every CYCLE periods; COLLECT_MS, WATCHDOG_MS (0: none), HARD.
+Put before it: PERIOD, WIDTH, GAP in us; PULSES of every CYCLE periods; COLLECT_US, WATCHDOG_MS (0: none), HARD.
 """
 
 import gc
@@ -17,8 +17,8 @@ leg_a, leg_b = Pin(2, Pin.OUT, value=0), Pin(3, Pin.OUT, value=0)
 stdin = select.poll()
 stdin.register(sys.stdin, select.POLLIN)
 watchdog = WDT(timeout=WATCHDOG_MS) if WATCHDOG_MS else None
-if COLLECT_MS:
-    collector = Timer(period=COLLECT_MS, callback=lambda t: gc.collect())
+if COLLECT_US:
+    collector = Timer(period=COLLECT_US, tick_hz=1_000_000, callback=lambda t: gc.collect())
 
 
 def answer():

@@ -1,4 +1,7 @@
-"""Device: a loop that makes a pulse, does the application's work and sleeps until the next is due. Needs `pulse`."""
+"""Device: a loop that makes a pulse, then the application's work while there is time, and sleeps. Needs `pulse`."""
+
+SPARE = 6_500  # us: a sleep of 1 ms and a piece of work fit in
+SPIN = 900  # us: so short a sleep is a busy wait
 
 
 def run():
@@ -16,6 +19,13 @@ def run():
             turn = (turn + 1) % CYCLE
             due = ticks_add(due, PERIOD)
             left += PERIOD
+        while left > SPARE:
+            time.sleep_ms(1)
+            work()
+            left = ticks_diff(due, ticks_us())
+        if left > SPIN:  # whatever is scheduled runs in a long sleep and can make it longer
+            sleep_us(left - SPIN)
+            left = ticks_diff(due, ticks_us())
         if left > 0:
             sleep_us(left)
 
