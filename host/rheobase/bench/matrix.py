@@ -1,13 +1,14 @@
 """What a sweep plays: its cells, and the sessions they are packed into. Plays nothing, judges nothing.
 
 Combinations of frequency, width and gap: every pair of levels of any two of the three stands together in at least one
-combination (an orthogonal array: the gap's level is the sum of the other two's), and so does every corner of the cube
-of the extremes. Levels are the ends of each range, the usual values, and where the item's word or its length breaks:
-60 Hz is the first level whose period needs a rest item (16 ms), 1 Hz needs sixty; 66 us is the last gap in the lower
-half of the word, 67 us the first that reaches the upper; the longest width at 400 Hz leaves no rest at all. Each on
-every channel, two channels captured a session, the others playing the next combination beside them.
+combination (an orthogonal array: the gap's level is the sum of the other two's). Levels are the ends of each range,
+usual values, and where the item's word or its length breaks: at 60 Hz the period needs a rest item (16 ms), at 1 Hz
+sixty; 66 us is the last gap in the lower half of the word, 67 us the first that reaches the upper; the longest width at
+400 Hz leaves no rest at all. Each on every channel, two channels captured a session, the others playing the next
+combination beside them.
 
---quick keeps a half of the corners that still has every pair of extremes, one usual train, and every kind of cell once.
+--quick keeps the four corners of the extremes that have every pair of them, one usual train, and every kind of cell
+once; the full matrix has those corners too.
 
 Periods and counts here are worked out from the rate by this file's own arithmetic and not by rheocore's: an error that
 board and host share is found by the one that does not share it.
@@ -30,7 +31,7 @@ SLOW_MS = 2100  # three pulses at 1 Hz
 WAIT_MS = 30_000  # for a person to open a real interlock
 CAPTURED = 2  # channels a session: four wires; with the interlock one
 OVERHEAD_MS = 450  # configure, arm, the answer and the capture brought over, on a real board: a guess to be measured
-EMULATED_FACTOR = 3.5  # wall time of an emulated session to its own, on two cores
+EMULATED_MS, EMULATED_FACTOR = 2500, 4  # wall time of an emulated session: so much, and so many times its output
 
 TRAINS = ("burst", "alternating", "modulated", "on_off")
 # act: (stop reason or fault at the end, is it a fault, what the cell shows)
@@ -111,7 +112,7 @@ class Matrix:
         """About how long it takes; on a real board the whole wait for a hand at the interlock is in it."""
         output_ms = sum(play.output_ms(emulated) for play in self.plays)
         if emulated:
-            return output_ms * EMULATED_FACTOR / 1000
+            return (output_ms * EMULATED_FACTOR + EMULATED_MS * len(self.plays)) / 1000
         return (output_ms + OVERHEAD_MS * len(self.plays)) / 1000
 
 
@@ -143,16 +144,18 @@ def combinations():
 
 
 def quick_combinations():
-    """Half of the corners, every pair of extremes in them, and a usual train."""
-    low_high = [
-        [levels.index(value) != 0 for levels, value in zip((FREQUENCIES_HZ, WIDTHS_US, GAPS_US), corner, strict=True)]
-        for corner in _corners()
-    ]
-    return [USUAL] + [corner for corner, high in zip(_corners(), low_high, strict=True) if sum(high) % 2]
+    """The corners, and a usual train."""
+    return [USUAL, *_corners()]
 
 
 def _corners():
-    return list(product(*((levels[0], levels[-1]) for levels in (FREQUENCIES_HZ, WIDTHS_US, GAPS_US))))
+    """Half of the corners of the cube, every pair of extremes in them: an even number of the three is high."""
+    levels = (FREQUENCIES_HZ, WIDTHS_US, GAPS_US)
+    return [
+        tuple(level[-1] if high else level[0] for level, high in zip(levels, highs, strict=True))
+        for highs in product((False, True), repeat=3)
+        if sum(highs) % 2 == 0
+    ]
 
 
 def _span_ms(hz):
@@ -226,7 +229,7 @@ def _ending(act):
     elif act == "cutoff":
         cfg = config(150, 200, 50, 2000)
     elif act == "interlock":
-        cfg = config(20, 400, 50, WAIT_MS)
+        cfg = config(30, LONGEST, 50, WAIT_MS)  # 900 pulses: what the capture has room for; 6 % of the time in a phase
     elif act == "stop":
         cfg = config(400, 400, 50, 2000)
     elif act == "starvation":

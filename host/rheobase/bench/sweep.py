@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import rheobase
-from rheobase.bench import cells, matrix, own, results, sheet
+from rheobase import boards
+from rheobase.bench import cells, looks, matrix, own, results, sheet
 from rheobase.errors import EXIT_BENCH, DeviceFault, DeviceLost, HostError, Refused, RheoError, UsageError
 from rheobase.link import words
 
@@ -95,8 +96,7 @@ class Sweep:
                 error.hint = _going_on(error, len(progress.rows), len(wanted), self.folder)
                 raise
             rows = sorted(progress.rows, key=lambda row: wanted.index(row["cell"]))
-            more = {"resumed": progress.resumed, "tolerances": cells.tolerances(), "judged_by": cells.rules(self.board)}
-            result = results.document(progress.head, rows, now(), more)
+            result = results.document(progress.head, rows, now(), {"resumed": progress.resumed, **self._how()})
             paths = self._write(result)
             progress.finish()
         return result, paths
@@ -165,6 +165,12 @@ class Sweep:
             raise words.fault_error(status["fault"], status["fault_channel"])
         if state not in ("idle", "loaded", "done"):
             raise DeviceLost("in_session", f"A session is on the board (state {state}).", "Stop it: `rheo stop`.")
+
+    def _how(self):
+        """How sure the result is, and by which instrument."""
+        sample_ps = looks.CLOCKS * 10**12 // boards.load(self.head["board"])["clk_sys_hz"]
+        instrument = own.instrument(self.board, sample_ps)
+        return {"tolerances": cells.tolerances(sample_ps), "judged_by": cells.rules(instrument, self.head["instrument"])}
 
     # -- files -----------------------------------------------------------------------------------------------------
 
