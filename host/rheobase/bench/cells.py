@@ -18,7 +18,6 @@ EVENT_U_MS = 2  # the board stamps an event, and its capture's begin, to a milli
 STALLED_OFF_MS = 200  # pulse-engine.md: last falling edge after the loop's last pass
 CUTOFF_LATE_MS = 3  # the hold stands at its time by the board's own clock; the pulse in play then ends whole
 JITTER_NS = 8  # of the histogram: one clock
-REASONS = 5
 
 
 def _row(cell, how, reasons=(), **more):
@@ -58,7 +57,7 @@ def untold(cell, reason):
 
 def judge(play, cell, capture, result):
     """The row of a cell. capture, result: what own.play() returned of its session."""
-    if play.act == "interlock" and result["stop_reason"] == "time_over" and not _opened(capture):
+    if play.act == "interlock" and result["stop_reason"] == "time_over" and not len(_opened(capture)):
         return not_run(cell, f"Nobody opened the interlock within {matrix.WAIT_MS // 1000} s.")
     return _Judging(play, cell, capture, result).row()
 
@@ -92,15 +91,14 @@ class _Judging:
         if self.data["pulses"]:
             getattr(self, "_" + self.play.act, lambda: None)()
         findings = [finding for finding in analysis.findings if finding["code"] != "count"]  # said already, and better
-        for finding in findings:
-            self._say(False, finding["text"], finding["verdict"])
+        for sentence, how in _in_short(findings):
+            self._say(False, sentence, how)
         if analysis.verdict != "pass" and self.how == "pass":
             self._say(False, "The analyser does not pass it.", analysis.verdict)
-        more = len(self.reasons) - REASONS
         return _row(
             self.cell,
             self.how,
-            self.reasons[:REASONS] + [f"And {more} more findings."] * (more > 0),
+            self.reasons,
             pulses={"commanded": self.commanded, "board": self.told["pulses"], "pins": self.data["pulses"]},
             worst=self._worst(),
             extra=self.extra,
@@ -229,6 +227,17 @@ class _Judging:
         if len(a) < 2 or len(b) < 2 or not a[1] <= b[0]:
             return None
         return [round(int(t - a[0]) / 1e6, 6) for t in (*a, *b)]
+
+
+def _in_short(findings):
+    """[(sentence, verdict)]: the first finding of each kind, and how many more there are of it."""
+    for code in dict.fromkeys(finding["code"] for finding in findings):
+        same = [finding for finding in findings if finding["code"] == code]
+        told = [finding for finding in same if finding["t_ns"] is not None] or same
+        rest = sum(finding["measured"] for finding in same if finding not in told)  # the analyser's own "so many more"
+        more = len(told) - 1 + rest
+        sentence = told[0]["text"] + (f" {more} more like this." if more else "")
+        yield sentence, verdict.worst(finding["verdict"] for finding in same)
 
 
 def _of_channel(capture, n):

@@ -99,8 +99,13 @@ def text(found):
         cells = found[f"only_{side}"]
         if cells:
             shown = ", ".join(cells[:4]) + (", ..." if len(cells) > 4 else "")
-            lines.append(f"only in {side.upper()}: {len(cells)} cells ({shown})")
+            lines.append(f"only in {side.upper()}: {many(len(cells))} ({shown})")
     return "\n".join(lines)
+
+
+def many(number):
+    """ "1 cell", "2 cells"."""
+    return f"{number} cell" + "s" * (number != 1)
 
 
 def _some(lines):

@@ -206,8 +206,8 @@ def _train(kind):
     extra = {
         "burst": (config(100, 100, burst_period_us=500_000, burst_pulses=7, kind=kind), "7 pulses at 100 Hz, 2 bursts/s"),
         "alternating": (
-            config(4, 100, kind=kind, alt_period_us=period_us(100), dwell_ms=500, duration_ms=1600),
-            "4 Hz and 100 Hz, 0.5 s each",
+            config(4, 100, kind=kind, alt_period_us=period_us(100), dwell_ms=400, duration_ms=1600),
+            "4 Hz and 100 Hz, 0.4 s each",
         ),
         "modulated": (
             config(

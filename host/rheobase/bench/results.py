@@ -240,7 +240,25 @@ def load(path):
 
 
 def _is_row(row):
-    return isinstance(row, dict) and isinstance(row.get("cell"), str) and row.get("verdict") in WORDS
+    """True if a row has the form that cells.py makes: what compares and reports it need not ask again."""
+    if not isinstance(row, dict):
+        return False
+    worst, extra, reasons = (row.get(name) for name in ("worst", "extra", "reasons"))
+    if not (isinstance(worst, dict) and isinstance(extra, list) and isinstance(reasons, list)):
+        return False
+    texts = [row.get(name) for name in ("cell", "kind", "title", "verdict")] + reasons
+    numbers = [row.get("seconds"), row.get("channel")]
+    for figure in (*worst.values(), *extra):
+        if not isinstance(figure, dict):
+            return False
+        is_end = "what" in figure
+        numbers += [figure.get(name) for name in (("value", "u") if is_end else ("off_ns", "u_ns", "most_ns"))]
+        texts += [figure["what"], figure.get("unit")] if is_end else []
+    return (
+        row.get("verdict") in WORDS
+        and all(isinstance(text, str) for text in texts)
+        and all(isinstance(value, (int, float)) for value in numbers)
+    )
 
 
 # What XML cannot hold at all, escaped or not.

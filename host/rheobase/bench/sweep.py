@@ -12,7 +12,8 @@ from pathlib import Path
 import rheobase
 from rheobase import boards
 from rheobase.bench import cells, looks, matrix, own, results, sheet
-from rheobase.errors import EXIT_BENCH, DeviceFault, DeviceLost, HostError, Refused, RheoError, UsageError
+from rheobase.errors import EXIT_BENCH, EXIT_INTERRUPT, DeviceFault, DeviceLost, HostError, Refused, RheoError, UsageError
+from rheobase.interrupt import Interrupts
 from rheobase.link import words
 
 STALL_MS = 600  # longer than the lease of 100 ms and what is in the queue, so that it must run dry
@@ -82,13 +83,14 @@ class Sweep:
 
     def run(self):
         self._must_be_free()
-        with results.Progress(self.folder, self.head) as progress:
+        with Interrupts() as self.signals, results.Progress(self.folder, self.head) as progress:
             wanted = [cell.id for cell in self.plan.cells]
             done = {row["cell"] for row in progress.rows}
             self.view.begin(self.plan, len(done), self.board.emulated)
             try:
                 for play in self.plan.plays:
                     left = [cell for cell in play.cells if cell.id not in done]
+                    self._unless_stopped()
                     if left:
                         progress.append(*self._cells(play, left))
                         self.view.judged(progress.rows[-len(left) :])
@@ -144,6 +146,11 @@ class Sweep:
             row["capture"] = self._keep(capture, row) if row["verdict"] in ("fail", "cannot_tell") else None
         return judged
 
+    def _unless_stopped(self):
+        """Between two sessions a signal ends the sweep; within one own.play() takes it."""
+        if self.signals.take():
+            raise RheoError(self.signals.cause, "Stopped. The output is off.", None, EXIT_INTERRUPT)
+
     def _settle(self):
         """Bring the board back to where a session can begin. Raises what keeps it from there."""
         until = time.monotonic() + CLOSE_S
@@ -157,6 +164,7 @@ class Sweep:
                 if status["fault"] != "interlock_open" or time.monotonic() > until:
                     raise words.fault_error(status["fault"], status["fault_channel"]) from None
                 self.board.client.wait(AGAIN_S)
+                self._unless_stopped()
 
     def _must_be_free(self):
         state = self.board.info["state"]

@@ -68,7 +68,8 @@ def compare(app, a, b):
     app.answer(found, lambda: comparing.text(found))
     if found["worse"]:
         cells = ", ".join(found["worse"][:4]) + (", ..." if len(found["worse"]) > 4 else "")
-        raise RheoError("worse", f"B is worse than A in {len(found['worse'])} cells: {cells}.", None, EXIT_BENCH)
+        message = f"B is worse than A in {comparing.many(len(found['worse']))}: {cells}."
+        raise RheoError("worse", message, None, EXIT_BENCH)
 
 
 def _text(option, value):
@@ -120,7 +121,7 @@ def _short(row):
 
 def _not_passed(result):
     numbers = result["counts"]
-    told = f"{numbers['fail']} cells failed, {numbers['cannot_tell']} could not be told"
+    told = f"of {len(result['cells'])} cells {numbers['fail']} failed, {numbers['cannot_tell']} could not be told"
     return RheoError("sweep_" + result["verdict"], f"The sweep has not passed: {told}.", None, EXIT_BENCH)
 
 
