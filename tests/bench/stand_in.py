@@ -1,4 +1,4 @@
-"""A stand-in of own.play(): no board, the pulses that the configurations plan, with what a test wants wrong with them."""
+"""A stand-in of own.play(): no board; the pulses that the configurations plan, and what a test wants wrong."""
 
 import numpy as np
 from rheobase.bench import matrix
@@ -97,7 +97,7 @@ class Board:
         self.emulated = emulated
         self.port = "/dev/nowhere"
         self.client = self.Client()
-        self.status_now = {"state": "done", "fault": None, "fault_channel": None}
+        self.status_now = {"state": "done", "fault": None, "fault_channel": None, "interlock": True}
         self.calls = []
 
     def status(self):
@@ -106,5 +106,5 @@ class Board:
     def call(self, method, params=None, **options):
         self.calls.append(method)
         if method == "clear_fault":
-            self.status_now = {"state": "idle", "fault": None, "fault_channel": None}
+            self.status_now = {"state": "idle", "fault": None, "fault_channel": None, "interlock": True}
         return {}

@@ -38,7 +38,8 @@ BROKEN = {
         "alternating/1", "",
     ),
     "config: periods rounded down": (
-        "rheocore/config.py", "(1_000_000_000 + millihz // 2) // millihz", "1_000_000_000 // millihz", "modulated/1", "",
+        "rheocore/config.py", "(1_000_000_000 + millihz // 2) // millihz", "1_000_000_000 // millihz",
+        "modulated/1", "",
     ),
     "units: a tick of 124 clocks": ("rheorp2/block.py", "125 << 16", "124 << 16", USUAL, "Phase A is 198.4"),
 }  # fmt: skip

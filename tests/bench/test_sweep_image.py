@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import xml.etree.ElementTree as xml
+from pathlib import Path
 
 import pytest
 from host.calling import finish, start, until
@@ -70,7 +71,7 @@ def test_a_board_that_is_killed_in_the_middle_is_exit_3_and_the_same_command_goe
     data = json.loads(told)["data"]
     assert data["verdict"] == "pass" and data["counts"]["pass"] == 3 and data["resumed"] == 1
     assert set(os.listdir(out)) == {os.path.basename(path) for path in data["files"].values()}
-    page = open(data["files"]["html"], encoding="utf-8").read()
+    page = Path(data["files"]["html"]).read_text(encoding="utf-8")
     assert "EMULATED BOARD" in page and "Resumed" not in page and "interlock" in page
     assert main(["bench", "compare", data["files"]["json"], data["files"]["json"]]) == 0
 

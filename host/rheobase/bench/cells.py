@@ -1,4 +1,4 @@
-"""One cell's verdict: what the analyser says of the capture, and whether the board's own word and the end agree with it.
+"""One cell's verdict: what the analyser says of the capture; whether the board's own word and the end agree with it.
 
 Asks no board. A row is a dict that JSON takes: cell, kind, channel, title, levels, verdict, reasons (sentences), pulses
 (commanded, by the board, on the pins), worst (signed deviations), extra (figures of an end), jitter ({ns: pulses}),
@@ -168,9 +168,7 @@ class _Judging:
     def _time_over(self):
         first_ms = int(self._legs()[0].edges_ps[0]) / PS_PER_MS
         u_ms = self.capture.resolution_ps / PS_PER_MS
-        self._figure(
-            "last edge after the first", self._last_edge_ms() - first_ms, u_ms, "ms", self.cfg["duration_ms"]
-        )
+        self._figure("last edge after the first", self._last_edge_ms() - first_ms, u_ms, "ms", self.cfg["duration_ms"])
 
     def _starvation(self):
         stalled_ms = self._event_ms("stall")
@@ -185,7 +183,8 @@ class _Judging:
         u_ms = 1.0  # the cutoff's timer ticks in ms
         self._figure("last edge after the first", last_ms, u_ms, "ms", matrix.CUTOFF_MS + pulse_ms + CUTOFF_LATE_MS)
         early_ms = matrix.CUTOFF_MS - self.cfg["period_us"] / 1000 - CUTOFF_LATE_MS
-        self._say(last_ms + u_ms >= early_ms, f"The output ended {matrix.CUTOFF_MS - last_ms:.1f} ms before the cutoff.")
+        before_ms = matrix.CUTOFF_MS - last_ms
+        self._say(last_ms + u_ms >= early_ms, f"The output ended {before_ms:.1f} ms before the cutoff.")
 
     def _interlock(self):
         opened = _opened(self.capture)
@@ -210,7 +209,8 @@ class _Judging:
         found["gap"] = (_furthest([gap], self.cfg["gap_us"]), gap["u"] * 1000, tick_ns)
         ends = [value for value in (start["min"], start["max"]) if value is not None]
         found["start"] = (max(ends, key=abs, default=None), start["u"], tick_ns)
-        least_ns = max(verdict.IMBALANCE_LEAST_PS / PS_PER_NS, verdict.IMBALANCE_PER_MILLION * self._least_us() / 1000)
+        least_ns = verdict.imbalance_least_ps(self.capture.resolution_ps, self.capture.own_clock) / PS_PER_NS
+        least_ns = max(least_ns, verdict.IMBALANCE_PER_MILLION * self._least_us() / 1000)
         found["balance"] = (balance["max"], balance["u"], least_ns)
         return {
             name: {"off_ns": round(off, 3), "u_ns": round(u, 3), "most_ns": most}
@@ -274,9 +274,9 @@ def tolerances(resolution_ps):
         ("start of each pulse", tick, f"{u:g} ns", "half a tick, from the first pulse on: nothing accumulates"),
         (
             "balance: phase A less phase B",
-            f"{per_cent:g} % of the phase, {verdict.IMBALANCE_LEAST_PS // PS_PER_NS} ns at least",
+            f"{per_cent:g} % of the phase, {verdict.imbalance_least_ps(resolution_ps, True) // PS_PER_NS} ns at least",
             f"{2 * u:g} ns",
-            "equal times are equal charge at a steady set-point; the least is what this instrument can tell",
+            "equal times are equal charge at a steady set-point; the least is as fine as this instrument sees",
         ),
         ("count of pulses", "none", "none", "commanded, counted by the board and seen on the pins: all the same"),
         ("off after a stall", f"{STALLED_OFF_MS} ms", f"{EVENT_U_MS} ms", "the lease of items, and the item in play"),

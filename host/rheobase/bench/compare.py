@@ -57,7 +57,7 @@ def compare(a, b):
 
 def _verdict(cell, before, after):
     was, now = before["verdict"], after["verdict"]
-    reasons = after.get("reasons") or [None]
+    reasons = after["reasons"] or [None]
     return {"cell": cell, "a": was, "b": now, "worse": RANK[now] > RANK[was], "reason": reasons[0]}
 
 
@@ -73,8 +73,8 @@ def _moved(cell, before, after):
 
 def _figures(row):
     """{name: (value, its uncertainty, unit)}."""
-    found = {f"worst {name}": (worst["off_ns"], worst["u_ns"], "ns") for name, worst in (row.get("worst") or {}).items()}
-    return found | {extra["what"]: (extra["value"], extra.get("u") or 0, extra["unit"]) for extra in row.get("extra", ())}
+    found = {f"worst {name}": (worst["off_ns"], worst["u_ns"], "ns") for name, worst in row["worst"].items()}
+    return found | {extra["what"]: (extra["value"], extra["u"], extra["unit"]) for extra in row["extra"]}
 
 
 def text(found):

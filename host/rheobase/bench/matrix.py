@@ -203,23 +203,17 @@ def _combination(levels):
 
 
 def _train(kind):
-    extra = {
-        "burst": (config(100, 100, burst_period_us=500_000, burst_pulses=7, kind=kind), "7 pulses at 100 Hz, 2 bursts/s"),
-        "alternating": (
-            config(4, 100, kind=kind, alt_period_us=period_us(100), dwell_ms=400, duration_ms=1600),
-            "4 Hz and 100 Hz, 0.4 s each",
-        ),
-        "modulated": (
-            config(
-                lo_millihz=10_000, hi_millihz=120_000, lo_width_us=300, hi_width_us=100, cycle_ms=1000, kind=kind,
-                duration_ms=1200,
-            ),
-            "10 to 120 Hz, 300 to 100 µs, in 1 s",
-        ),
-        "on_off": (config(50, 300, on_ms=1000, off_ms=200, duration_ms=2200), "50 Hz, 300 µs, on 1 s, off 0.2 s"),
-    }  # fmt: skip
-    cfg, words = extra[kind]
-    return kind, kind, f"{kind.replace('_', '/')}: {words}", cfg, None
+    if kind == "burst":
+        cfg, words = config(100, 100, burst_period_us=500_000, burst_pulses=7), "7 pulses at 100 Hz, twice a second"
+    elif kind == "alternating":
+        cfg = config(4, 100, alt_period_us=period_us(100), dwell_ms=400, duration_ms=1600)
+        words = "4 Hz and 100 Hz, 0.4 s each"
+    elif kind == "modulated":
+        cfg = config(lo_millihz=10_000, hi_millihz=120_000, lo_width_us=300, hi_width_us=100, duration_ms=1200)
+        cfg, words = cfg | {"cycle_ms": 1000}, "10 to 120 Hz, 300 to 100 µs, in 1 s"
+    else:
+        cfg, words = config(50, 300, on_ms=1000, off_ms=200, duration_ms=2200), "50 Hz, 300 µs, on 1 s, off 0.2 s"
+    return kind, kind, f"{kind.replace('_', '/')}: {words}", cfg | ({"kind": kind} if kind != "on_off" else {}), None
 
 
 def _ending(act):

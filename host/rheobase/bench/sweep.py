@@ -12,7 +12,16 @@ from pathlib import Path
 import rheobase
 from rheobase import boards
 from rheobase.bench import cells, looks, matrix, own, results, sheet
-from rheobase.errors import EXIT_BENCH, EXIT_INTERRUPT, DeviceFault, DeviceLost, HostError, Refused, RheoError, UsageError
+from rheobase.errors import (
+    EXIT_BENCH,
+    EXIT_INTERRUPT,
+    DeviceFault,
+    DeviceLost,
+    HostError,
+    Refused,
+    RheoError,
+    UsageError,
+)
 from rheobase.interrupt import Interrupts
 from rheobase.link import words
 
@@ -43,7 +52,7 @@ class Hand:
         """Open it, or ask for it; output is on."""
 
     def close(self):
-        """Close it, or ask for it."""
+        """Close it, or ask for it: it is open, and output off."""
 
 
 class EmulatedHand(Hand):
@@ -84,6 +93,8 @@ class Sweep:
     def run(self):
         self._must_be_free()
         with Interrupts() as self.signals, results.Progress(self.folder, self.head) as progress:
+            if progress.resumed:
+                self._settle()
             wanted = [cell.id for cell in self.plan.cells]
             done = {row["cell"] for row in progress.rows}
             self.view.begin(self.plan, len(done), self.board.emulated)
@@ -137,10 +148,9 @@ class Sweep:
             judged = [cells.failed(cell, error.message) for cell in wanted]
         except RheoError as error:
             if error.exit_code != EXIT_BENCH:
+                act.give_up()
                 raise
             judged = [cells.untold(cell, error.message) for cell in wanted]
-        finally:
-            act.put_back()
         self._settle()
         for row in judged:
             row["capture"] = self._keep(capture, row) if row["verdict"] in ("fail", "cannot_tell") else None
@@ -153,32 +163,39 @@ class Sweep:
 
     def _settle(self):
         """Bring the board back to where a session can begin. Raises what keeps it from there."""
-        until = time.monotonic() + CLOSE_S
+        until, asked = time.monotonic() + CLOSE_S, False
         while True:
             status = self.board.status()
-            if status["state"] != "fault":
+            if status["state"] != "fault" and status["interlock"]:
                 return
+            if not status["interlock"] and not asked:
+                asked = True
+                self.hand.close()
             try:
                 self.board.call("clear_fault")
             except DeviceFault:
-                if status["fault"] != "interlock_open" or time.monotonic() > until:
+                if status["interlock"] or time.monotonic() > until:
                     raise words.fault_error(status["fault"], status["fault_channel"]) from None
-                self.board.client.wait(AGAIN_S)
-                self._unless_stopped()
+            if not status["interlock"] and time.monotonic() > until:
+                raise words.fault_error("interlock_open")
+            self.board.client.wait(AGAIN_S)
+            self._unless_stopped()
 
     def _must_be_free(self):
+        """A fault is not cleared unseen, but for one that stands since a sweep in this folder broke off."""
         state = self.board.info["state"]
-        if state == "fault":
+        if state == "fault" and not (self.folder / results.PROGRESS).exists():
             status = self.board.status()
             raise words.fault_error(status["fault"], status["fault_channel"])
-        if state not in ("idle", "loaded", "done"):
+        if state not in ("idle", "loaded", "done", "fault"):
             raise DeviceLost("in_session", f"A session is on the board (state {state}).", "Stop it: `rheo stop`.")
 
     def _how(self):
         """How sure the result is, and by which instrument."""
         sample_ps = looks.CLOCKS * 10**12 // boards.load(self.head["board"])["clk_sys_hz"]
         instrument = own.instrument(self.board, sample_ps)
-        return {"tolerances": cells.tolerances(sample_ps), "judged_by": cells.rules(instrument, self.head["instrument"])}
+        rules = cells.rules(instrument, self.head["instrument"])
+        return {"tolerances": cells.tolerances(sample_ps), "judged_by": rules}
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -241,7 +258,8 @@ class Act:
         self.opened = True
         self.hand.open()
 
-    def put_back(self):
+    def give_up(self):
+        """The session broke off: leave no interlock open that we have opened."""
         if self.opened:
             self.hand.close()
 

@@ -40,9 +40,11 @@ def sweep(app, quick, label, operator, instrument, out):
     with discovery.connect(app.port, app.note) as board:
         if board.emulated:
             named["image_sha256"] = _image(board.info)
-        hand = sweeps.EmulatedHand(board.port) if board.emulated else Person(app)
+        else:
+            app.warn("The legs of every channel will switch, at set-point 0 mA: take every lead off.")
         plan = matrix.make(board.info["channels"], quick)
         view = Progress(app)
+        hand = sweeps.EmulatedHand(board.port) if board.emulated else Person(app, view)
         try:
             result, paths = sweeps.Sweep(board, plan, folder, named, hand, view).run()
         finally:
@@ -143,16 +145,19 @@ def summary(result, paths):
 class Person:
     """The operator at the terminal opens the interlock; without a terminal there is nobody to ask."""
 
-    def __init__(self, app):
+    def __init__(self, app, view):
         self.app = app
+        self.view = view
         both = sys.stdin.isatty() and sys.stderr.isatty()
         self.absent = None if both else "There is no terminal to ask an operator on."
 
     def open(self):
+        self.view.clear()
         self.app.warn("Open the interlock NOW (within 30 s).\a")
 
     def close(self):
-        self.app.warn("Close the interlock again.")
+        self.view.clear()
+        self.app.warn("Close the interlock (within 60 s), so that the sweep can go on.")
 
 
 class Progress:

@@ -4,9 +4,15 @@ SVG in data URIs, as in a session's report. Draws what the rows hold; judges not
 """
 
 from rheobase.report.pictures import picture
+from rheobase.report.words import count
 
 LEAST_NS = 1  # on a logarithmic scale nought has no place: what is less stands here
-FIGURES = (("width", "width of a phase"), ("gap", "gap"), ("start", "start of a pulse"))
+FIGURES = (
+    ("width", "width of a phase"),
+    ("gap", "gap between the phases"),
+    ("start", "start of a pulse"),
+    ("balance", "balance: phase A less phase B"),
+)
 _COLOURS = ("#0b6e99", "#c8553d", "#5b7f2b", "#7a4fa3", "#b26a00", "#455a64")
 _DARK, _RED, _GREY = "#263238", "#b3261e", "#78909c"
 
@@ -33,38 +39,39 @@ def _deviations(rows):
             _strip(axis, found, channels, name, title)
         axes[-1].set_xlabel("cell, in the order of the matrix, channel after channel")
 
-    margins = {"left": 0.085, "right": 0.985, "bottom": 0.09, "top": 0.95, "hspace": 0.28}
+    margins = {"left": 0.085, "right": 0.985, "bottom": 0.075, "top": 0.96, "hspace": 0.32}
     words = (
         "Worst deviation from what was commanded, of every cell (ns). The bar is the uncertainty, the red line the "
         "tolerance; a cell passes if its bar ends below the line. What is less than 1 ns stands at 1 ns."
     )
-    return picture(4.3, draw, margins, 3, 1, sharex=True), words, "Worst deviation of each cell against its tolerance"
+    return (
+        picture(5.2, draw, margins, len(FIGURES), 1, sharex=True),
+        words,
+        "Worst deviation of each cell against its tolerance",
+    )
 
 
 def _strip(axis, rows, channels, name, title):
-    edge = 0
-    for colour, channel in zip(_COLOURS * len(channels), channels, strict=False):
-        mine = [(k, row["worst"][name]) for k, row in enumerate(rows) if row["channel"] == channel and name in row["worst"]]
-        if edge:
-            axis.axvline(edge - 0.5, color="0.8", linewidth=0.8)
-        edge += sum(row["channel"] == channel for row in rows)
-        if not mine:
-            continue
-        x = [k for k, _ in mine]
-        off = [max(LEAST_NS, worst["off_ns"]) for _, worst in mine]
-        least = [max(LEAST_NS, worst["off_ns"] - worst["u_ns"]) for _, worst in mine]
-        most = [max(LEAST_NS, worst["off_ns"] + worst["u_ns"]) for _, worst in mine]
-        axis.vlines(x, least, most, color=colour, linewidth=1.2, alpha=0.55)
-        axis.plot(x, off, ".", color=colour, markersize=4)
-        axis.text(sum(x) / len(x), 0.97, f"channel {channel}", transform=axis.get_xaxis_transform(), ha="center", va="top",
-                  fontsize=7, color=colour)  # fmt: skip
-        tolerance = mine[0][1]["most_ns"]
-        axis.axhline(tolerance, color=_RED, linewidth=1.1)
-        beyond = [k for k, worst in mine if worst["off_ns"] - worst["u_ns"] > worst["most_ns"]]
-        axis.plot(beyond, [max(LEAST_NS, rows[k]["worst"][name]["off_ns"]) for k in beyond], "x", color=_RED, markersize=6)
+    known = [k for k, row in enumerate(rows) if name in row["worst"]]
+    worst = {k: rows[k]["worst"][name] for k in known}
+    for colour, n in zip(_COLOURS * len(channels), channels, strict=False):
+        everywhere = [k for k, row in enumerate(rows) if row["channel"] == n]
+        if n != channels[0]:
+            axis.axvline(everywhere[0] - 0.5, color="0.8", linewidth=0.8)
+        middle = (everywhere[0] + everywhere[-1]) / 2
+        at = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "top", "fontsize": 7}
+        axis.text(middle, 0.98, f"channel {n}", color=colour, **at)
+        mine = [k for k in everywhere if k in worst]
+        least, off, most = (
+            [max(LEAST_NS, abs(worst[k]["off_ns"]) + sign * worst[k]["u_ns"]) for k in mine] for sign in (-1, 0, 1)
+        )
+        axis.vlines(mine, least, most, color=colour, linewidth=1.2, alpha=0.55)
+        axis.plot(mine, off, ".", color=colour, markersize=4)
+    axis.step(known, [worst[k]["most_ns"] for k in known], where="mid", color=_RED, linewidth=1.1)
+    beyond = [k for k in known if abs(worst[k]["off_ns"]) - worst[k]["u_ns"] > worst[k]["most_ns"]]
+    axis.plot(beyond, [abs(worst[k]["off_ns"]) for k in beyond], "x", color=_RED, markersize=6)
     axis.set_yscale("log")
-    low, high = axis.get_ylim()
-    axis.set_ylim(0.7 * LEAST_NS, max(high, 3000))
+    axis.set_ylim(0.7 * LEAST_NS, max(axis.get_ylim()[1], 4000))
     axis.set_xlim(-1, len(rows))
     axis.set_title(title)
     axis.set_ylabel("ns")
@@ -90,9 +97,7 @@ def _jitter(rows):
         axis.set_ylabel("pulses")
 
     margins = {"left": 0.085, "right": 0.985, "bottom": 0.25, "top": 0.95}
-    words = f"Jitter: {sum(total.values()):,} pulses of all cells, by how far each began from its commanded time.".replace(
-        ",", "\u202f", 1
-    )
+    words = f"Jitter: how far each of {count(sum(total.values()))} pulses, of all cells, began from its commanded time."
     return picture(1.7, draw, margins), words, "Histogram of the starts of pulses"
 
 
@@ -128,5 +133,5 @@ def _shapes(rows):
 
     height = 0.7 + 0.62 * len(channels)
     margins = {"left": 0.03, "right": 0.985, "bottom": 0.5 / height, "top": 0.97}
-    words = "One measured pulse of each channel, leg A upwards, leg B downwards: times as captured, height not to scale."
+    words = "One measured pulse of each channel, leg A up, leg B down: times as captured, height without a scale."
     return picture(height, draw, margins), words, "One measured pulse of each channel"

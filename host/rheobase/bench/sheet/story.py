@@ -43,7 +43,13 @@ def tell(result):
         "bad": [_entry(row) for row in rows if row["verdict"] in ("fail", "cannot_tell")],
         "unrun": [_entry(row) for row in rows if row["verdict"] == "not_run"],
         "grids": [_grid(n, combos) for n in sorted({row["channel"] for row in combos})],
-        "special": [_special(row) for row in rows if not row["levels"]],
+        "special": [
+            _special(row)
+            for kind in kinds
+            for row in sorted(rows, key=lambda row: row["channel"])
+            if row["kind"] == kind and not row["levels"]
+        ],
+        "pairs": "extremes of any two of the three" if result["quick"] else "levels of any two of the three",
         "pictures": pictures.of(rows),
         "tolerances": result["tolerances"],
         "judged": [(name.replace("_", " "), text) for name, text in result["judged_by"].items()],
@@ -85,7 +91,8 @@ def _head(result):
         ("tested", f"{len(result['cells'])} cells in {result['sessions']} sessions, {span}"),
         ("pulses measured", count(sum(row["pulses"]["pins"] or 0 for row in result["cells"]))),
     ]
-    return rows + [("resumed", f"{result['resumed']} times")] * bool(result["resumed"])
+    times = result["resumed"]
+    return rows + [("resumed", "once" if times == 1 else f"{times} times")] * bool(times)
 
 
 def _versions(result):
@@ -133,9 +140,10 @@ def _grid(channel, combos):
         hz, width, gap = row["levels"]
         entry = {"gap": gap, "mark": MARK[row["verdict"]], "word": results.WORDS[row["verdict"]]}
         found[hz, width].append({**entry, "level": row["verdict"], "title": row["title"]})
+    longest = f"longest ({matrix.LONGEST} µs or what fits)"
     return {
         "channel": channel,
-        "widths": [f"longest ({width} µs or what fits)" if width == matrix.LONGEST else f"{width} µs" for width in widths],
+        "widths": [longest if width == matrix.LONGEST else f"{width} µs" for width in widths],
         "rows": [(f"{hz} Hz", [found[hz, width] for width in widths]) for hz in rates],
     }
 
