@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import sys
+import textwrap
 
 import click
 
@@ -11,7 +12,8 @@ from rheobase.cli.app import pass_app
 from rheobase.errors import EXIT_BENCH, HostError, RheoError, UsageError
 
 _TEXT_MAX = 80
-BAR = 24  # columns
+WIDTH = 79  # columns of what people read on a terminal
+BAR = 24
 
 
 @click.command()
@@ -41,7 +43,7 @@ def sweep(app, quick, label, operator, instrument, out):
         if board.emulated:
             named["image_sha256"] = _image(board.info)
         else:
-            app.warn("The legs of every channel will switch, at set-point 0 mA: take every lead off.")
+            app.warn("The legs of every channel will switch, at 0 mA: take all leads off.")
         plan = matrix.make(board.info["channels"], quick)
         view = Progress(app)
         hand = sweeps.EmulatedHand(board.port) if board.emulated else Person(app, view)
@@ -136,10 +138,16 @@ def summary(result, paths):
     counted = ", ".join(f"{numbers[name]} {word}" for name, word in WORDS.items() if numbers[name])
     lines = [f"{WORDS[result['verdict']]}: {board}", f"  cells      {counted}"]
     bad = _bad(result)
-    lines += [f"  {WORDS[row['verdict']]:<11}{row['cell']}: {row['reasons'][0]}" for row in bad[:8]]
+    for row in bad[:8]:
+        lines += _wrapped(f"  {WORDS[row['verdict']]:<11}{row['cell']}: {row['reasons'][0]}", 13)
     if len(bad) > 8:
         lines.append(f"  ... and {len(bad) - 8} more: see the report.")
     return "\n".join([*lines, *(f"  {form:<11}{path}" for form, path in paths.items())])
+
+
+def _wrapped(text, indent):
+    """Lines of at most WIDTH columns; what follows the first is indented."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, drop_whitespace=True) or [""]
 
 
 class Person:
@@ -196,7 +204,8 @@ class Progress:
             if not self.is_bar or row["verdict"] != "pass":
                 self.clear()
                 reason = f": {row['reasons'][0]}" if row["reasons"] else ""
-                self._line(f"{self.done:>4}/{self.of} {WORDS[row['verdict']]:<11} {row['cell']}{reason}")
+                text = f"{self.done:>4}/{self.of} {WORDS[row['verdict']]:<11} {row['cell']}{reason}"
+                self._line("\n".join(_wrapped(text, 10)) if self.is_bar else text)
 
     def clear(self):
         """Take the bar away, for what is printed next."""
@@ -208,7 +217,7 @@ class Progress:
         full = BAR * self.done // max(1, self.of)
         bad = f", {self.bad} bad" if self.bad else ""
         text = f"[{'#' * full}{'.' * (BAR - full)}] {self.done}/{self.of}{bad}  {words}"
-        width = min(shutil.get_terminal_size().columns, 80) - 1
+        width = min(shutil.get_terminal_size().columns - 1, WIDTH)
         self._write("\r" + text[:width] + "\x1b[K")
         self._drawn = True
 

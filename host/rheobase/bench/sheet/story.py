@@ -111,7 +111,7 @@ def _versions(result):
 def _kind(kind, rows):
     numbers = results.counts(rows)
     worst = next(verdict for verdict in results.WORST if numbers[verdict])
-    told = ", ".join(f"{numbers[v]} {results.WORDS[v]}" for v in results.WORDS if numbers[v])
+    told = [f"{numbers[v]} {results.WORDS[v]}" for v in results.WORDS if numbers[v]]
     return {"title": _title(kind), "means": MEANS.get(kind, ""), "cells": len(rows), "told": told, "level": worst}
 
 
@@ -149,13 +149,14 @@ def _grid(channel, combos):
 
 
 def _special(row):
-    worst = [f"{name} {value['off_ns']:.0f} ns off" for name, value in row["worst"].items()]
+    worst = [f"{name} {value['off_ns']:.0f}" for name, value in row["worst"].items()]
+    worst = [f"off at worst, in ns: {', '.join(worst)}"] if worst else []
     return {
         **_entry(row),
         "kind": _title(row["kind"]),
         "channel": row["channel"],
         "pulses": _pulses(row["pulses"]),
-        "figures": [_figure(figure) for figure in row["extra"]] or ["; ".join(worst)],
+        "figures": [_figure(figure) for figure in row["extra"]] + worst,
     }
 
 
@@ -165,9 +166,8 @@ def _pulses(pulses):
 
 
 def _figure(figure):
-    """ "off after the stall 63.1 ms ± 0.02 ms, at most 200 ms"."""
-    unit, value = figure["unit"], figure["value"]
-    text = f"{figure['what']} {value:.6g} {unit}" + (f" ± {figure['u']:.2g} {unit}" if figure.get("u") else "")
-    if figure.get("most") is not None:
-        text += f", at most {figure['most']:.6g} {unit}"
-    return text
+    """ "last edge after the stall 63.1 ms ± 2 ms, at most 200 ms"."""
+    unit, value, u = figure["unit"], figure["value"], figure["u"]
+    text = f"{figure['what']} {value:.6g} {unit}"
+    text += f" ± {1e6 * u:.3g} ns" if unit == "ms" and u < 0.001 else f" ± {u:.3g} {unit}"
+    return text if figure["most"] is None else f"{text}, at most {figure['most']:.6g} {unit}"
