@@ -88,7 +88,7 @@ class Progress:
             _sync_folder(self.path.parent)
             return head
         first, *later = lines
-        if first is None or first.get("tool") != TOOL or first.get("schema") != SCHEMA:
+        if first is None or first.get("tool") != TOOL or first.get("schema") != SCHEMA or "begun_utc" not in first:
             raise self._foreign()
         if not all(_is_row(line) or (line and "resumed_utc" in line) for line in later):
             raise self._foreign()

@@ -93,6 +93,8 @@ class Sweep:
     def run(self):
         self._must_be_free()
         with Interrupts() as self.signals, results.Progress(self.folder, self.head) as progress:
+            begun = datetime.fromisoformat(progress.head["begun_utc"]).strftime("%Y%m%dT%H%M%SZ")
+            self.stem = f"{progress.head['serial']}-{begun}"  # of every file of this sweep
             if progress.resumed:
                 self._settle()
             wanted = [cell.id for cell in self.plan.cells]
@@ -205,7 +207,7 @@ class Sweep:
             return None
         from rheobase.bench import files
 
-        name = f"{self.head['serial']}-{row['cell'].replace('/', '-ch')}.vcd"
+        name = f"{self.stem}-{row['cell'].replace('/', '-ch')}.vcd"
         with contextlib.suppress(HostError, OSError):  # the verdict does not hang on it
             files.save(self.folder / name, capture)
             return name
@@ -213,10 +215,8 @@ class Sweep:
 
     def _write(self, result):
         """Write JSON, JUnit and HTML; returns {form: path}."""
-        stamp = datetime.fromisoformat(result["ended_utc"]).strftime("%Y%m%dT%H%M%SZ")
-        stem = f"{result['serial']}-{stamp}"
         texts = {"json": results.text(result), "xml": results.junit(result), "html": sheet.page(result).encode()}
-        paths = {form: str(self.folder / f"{stem}.{form}") for form in texts}
+        paths = {form: str(self.folder / f"{self.stem}.{form}") for form in texts}
         for form, data in texts.items():
             results.write_whole(paths[form], data)
         return paths
