@@ -74,7 +74,7 @@ def test_the_host_has_such_a_clock(tmp_path):
 
 
 def test_the_report_says_that_the_clock_jumped_and_by_how_much(tmp_path, monkeypatch):
-    monkeypatch.setattr("rheobase.report.pictures._picture", lambda *a, **k: "data:,")
+    monkeypatch.setattr("rheobase.report.pictures.picture", lambda *a, **k: "data:,")
 
     class Set(Hands):
         def wall_s(self):

@@ -135,7 +135,7 @@ def test_what_is_left_is_whole_lines_without_a_gap_and_at_most_one_torn(killed):
 
 
 def test_a_report_and_a_dose_can_be_made_of_any(killed, monkeypatch):
-    monkeypatch.setattr("rheobase.report.pictures._picture", lambda *a, **k: "data:,")  # drawing is tested elsewhere
+    monkeypatch.setattr("rheobase.report.pictures.picture", lambda *a, **k: "data:,")  # drawing is tested elsewhere
     for _, shown, reader in killed[::4]:
         page, figures = report.page(reader), dose.of_record(reader)
         assert ("The record breaks off" in page) == (reader.state == "crashed")

@@ -19,7 +19,7 @@ from rheobase.report.track import thin
 WIDE_IN = 7.1  # inches: A4 within its margins
 _A, _B, _SET, _MEAS, _TARGET, _GREY = "#0b6e99", "#c8553d", "#263238", "#d97b00", "#3f6fb5", "#78909c"
 _STATES = {"ramp_up": "#dcefe0", "run": "#c3e3c8", "ramp_down": "#dcefe0", "paused": "#fdeec7", "fault": "#f6c9c4"}
-_STYLE = {
+STYLE = {
     "svg.hashsalt": "rheobase",  # the same record gives the same picture
     "font.size": 8,
     "axes.titlesize": 8,
@@ -35,12 +35,12 @@ _STYLE = {
 }
 
 
-def _picture(height_in, draw, margins, rows=1, columns=1, **grid):
+def picture(height_in, draw, margins, rows=1, columns=1, **grid):
     """A data URI of what `draw(*axes)` draws. margins: of subplots_adjust: a layout engine takes as long as drawing."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(WIDE_IN, height_in))
         axes = figure.subplots(rows, columns, squeeze=False, **grid).flat
         figure.subplots_adjust(**margins)
@@ -66,7 +66,7 @@ def _planned(text):
         _envelope(envelope_axis, cfg)
 
     margins = {"left": 0.055, "right": 0.985, "bottom": 0.25, "top": 0.86, "wspace": 0.22}
-    return _picture(1.75, draw, margins, 1, 3, width_ratios=(1, 1.35, 1.35))
+    return picture(1.75, draw, margins, 1, 3, width_ratios=(1, 1.35, 1.35))
 
 
 def _pulse(axis, cfg):
@@ -188,7 +188,7 @@ def delivered(track, n, modelled):
         impedance.set_xlabel(f"time from {track.since} ({unit}), by the board's clock")
 
     margins = {"left": 0.085, "right": 0.985, "bottom": 0.155, "top": 0.91, "hspace": 0.1}
-    return _picture(2.75, draw, margins, 2, 1, sharex=True, height_ratios=(1.7, 1))
+    return picture(2.75, draw, margins, 2, 1, sharex=True, height_ratios=(1.7, 1))
 
 
 def _highest(track, n):
