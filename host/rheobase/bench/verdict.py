@@ -18,6 +18,12 @@ INSTRUMENT_PPM = 100  # the instrument's clock, where nobody says
 MOST = 20  # findings of one code and channel that are told one by one
 
 
+def imbalance_least_ps(resolution_ps, own_clock):
+    """The smallest imbalance that is asked for, in ps. A board's capture of itself is held to no less than three of its
+    looks: looks and edges keep step, so phases alike may seem a look apart, and one look each is their bound."""
+    return max(IMBALANCE_LEAST_PS, 3 * resolution_ps) if own_clock else IMBALANCE_LEAST_PS
+
+
 def worst(verdicts):
     """The verdict of several: fail before cannot tell before pass."""
     verdicts = set(verdicts)
