@@ -178,3 +178,23 @@ def test_what_the_plan_commands_is_told_beside_what_is_measured():
     for key, values in (("width_a_us", plan.widths_ps), ("period_us", plan.intervals_ps)):
         assert abs(channel[key]["min"] - values.min() / US) <= channel[key]["u"]
         assert abs(channel[key]["max"] - values.max() / US) <= channel[key]["u"]
+
+
+def test_a_capture_may_begin_and_end_at_any_moment_of_a_pulse():
+    cfg = planted.cfg("continuous")
+    pulses = planted.pulses(cfg)
+    bench = Bench("8 ns", 1, 100)
+    whole = bench.capture({1: pulses}, before_ps=S, after_ps=S)
+    for moment in range(-5 * US, 460 * US, 1_730_000):
+        start, end = (int(t) for t in bench.told([pulses[10, 0] + moment, pulses[350, 0] + moment]))
+        assert codes(analyse(planted.window(whole, start, end), {1: cfg})) <= {CLOCK}, moment / US
+
+
+def test_silence_before_the_first_pulse_tells_one_place_in_the_plan_from_another():
+    cfg = planted.cfg("alternating")
+    pulses = planted.pulses(cfg)
+    slow = int(np.flatnonzero(np.diff(pulses[:, 0]) > 60 * MS)[10])
+    bench = Bench("8 ns", 1, 12)
+    start, end = (int(t) for t in bench.told([pulses[slow, 0] + US, pulses[slow + 3, 3] + 60 * MS]))
+    result = analyse(planted.window(bench.capture({1: pulses}), start, end), {1: cfg})
+    assert codes(result) == set() and result.data()["channels"]["1"]["pulses"] == 3, result.text()

@@ -382,3 +382,43 @@ def test_no_pulse_at_all_is_a_fail_and_a_capture_shorter_than_a_period_cannot_te
     assert failed(analyse(capture, {1: CONTINUOUS})) == ["no_pulses"]
     capture.end_ps = capture.start_ps + 5 * MS
     assert untold(analyse(capture, {1: CONTINUOUS})) == ["no_pulses"]
+
+
+def test_a_leg_that_is_high_from_the_start_for_longer_than_a_phase_is_found():
+    pulses = planted.pulses(CONTINUOUS)
+    for leg, code in (("CH1_A", "width_a"), ("CH1_B", "width_b")):
+        capture = Bench("8 ns", 1).capture({1: pulses}, before_ps=5 * MS)
+        signal = capture.signals[leg]
+        signal.initial, signal.edges_ps = 1, np.insert(signal.edges_ps, 0, capture.start_ps + 3 * MS)
+        assert code in failed(analyse(capture, {1: CONTINUOUS}))
+
+
+def test_pulses_after_the_protocols_end_are_extra():
+    longer = planted.pulses(planted.cfg("continuous", duration_ms=4_500))
+    (found,) = analyse(Bench("8 ns", 1).capture({1: longer}), {1: CONTINUOUS}).findings
+    assert (found["code"], found["measured"]) == ("extra", len(longer) - len(planted.pulses(CONTINUOUS)))
+
+
+def test_the_first_pulse_of_a_train_that_the_capture_should_hold_is_missed():
+    cfg = planted.cfg("burst")
+    (found,) = analyse(Bench("8 ns", 1).capture({1: planted.pulses(cfg)[2:]}, before_ps=S), {1: cfg}).findings
+    assert (found["code"], found["expected"]) == ("missing", 2)
+
+
+@pytest.mark.parametrize("name", ("continuous", "alternating", "on_off", "burst"))
+def test_a_missing_pulse_is_found_in_a_capture_of_20(name):
+    cfg = planted.cfg(name)
+    every = planted.pulses(cfg)
+    for first in range(0, len(every) - 24, 7):
+        pulses = np.delete(every[first : first + 21], 9 + first % 3, 0)
+        result = analyse(Bench("8 ns", first).capture({1: pulses}), {1: cfg})
+        assert failed(result) == ["missing"], (first, result.text())
+
+
+def test_no_train_is_taken_for_another():
+    for name in planted.TRAINS:
+        capture = Bench("8 ns", 1, 3).capture({1: planted.pulses(planted.cfg(name))})
+        for other in planted.TRAINS:
+            result = analyse(capture, {1: planted.cfg(other)})
+            if name != other:
+                assert result.verdict == FAIL, (name, other, result.text())
