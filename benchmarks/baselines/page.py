@@ -143,7 +143,7 @@ def _cells(row, names):
         us(row["imbalance_worst_ns"]).lstrip("+"),
         f"{row['net_ppm']:.0f}".replace("-", "−"),
     ]
-    cells.append(row["missing"])
+    cells.append(f"{row['missing']}".replace("-", "−"))
     if "wrong bursts" in names:
         cells.append(row["bursts_wrong"])
     return [*cells, row["answers"]] if "answers" in names else cells
@@ -156,10 +156,10 @@ def _says_timing():
   the rest. It is counted and ended by software, so bursts have a pulse too few or too many once the program is late by
   half a period; below 7.5 Hz a slice cannot count the period at all (2 Hz has to be gated pulse by pulse); it takes a
   slice for each leg, six of eight for three channels; and it outlives its program (below).
-- **Viper with interrupts off makes phases nearly as good**, within 0.2 µs, though not alike to the nanosecond: one
-  to four parts in ten thousand remain. Its period is still the program's: a collection moves it by milliseconds.
-- Plain phases are 7 µs too long in the mean and up to 11 µs, A longer than B: about one part in a thousand of what is
-  delivered is left as direct current. While idle their period is good to some µs, as viper's is.
+- **Viper with interrupts off makes phases nearly as good**, within 0.2 µs, though not alike to the nanosecond: up
+  to three parts in ten thousand remain. Its period is still the program's: a collection moves it by milliseconds.
+- Plain phases are 7 µs too long in the mean and up to 18 µs, A longer than B: 0.3 to 3 parts in a thousand of what is
+  delivered are left as direct current. While idle their period is good to some µs, as viper's is.
 - A timer that was late makes up for it at once: two pulses stand closer than asked for, which at 400 Hz is a rate of
   more than 2 kHz for a moment.
 
@@ -194,7 +194,7 @@ def _hang(row):
         else f"off after {row['off_after_ms']:.0f} ms"
     )
     out += f", {row['pulses_after']} pulses" if row["pulses_after"] > 1 else ""
-    return out + (f", DC {row['net_us']:+g} µs" if row["net_us"] else "")
+    return out + (f", DC {row['net_us']:+g} µs".replace("-", "−") if row["net_us"] else "")
 
 
 def _line(cells):
