@@ -14,7 +14,7 @@ from rheobase.cli.main import VERBS, cli, main
 ENVELOPE = ["schema", "command", "ok", "exit_code", "data", "errors"]
 CONTRACT_VERBS = [
     "devices", "info", "emulate", "image", "flash", "deploy", "protocol", "run", "status", "watch", "stop", "pause",
-    "resume", "clear-fault", "log", "completion",
+    "resume", "clear-fault", "log", "bench", "completion",
 ]  # fmt: skip
 
 # Each verb once, with no board, no image and no record there: (words, exit code, data's keys or the error's code).
@@ -46,6 +46,10 @@ WITHOUT_ANYTHING = [
     ("log export x", 2, "unknown_record"),
     ("emulate --speed 0", 2, "bad_speed"),
     ("emulate --port /dev/null", 2, "no_port_here"),
+    ("bench sweep --out out", 3, "no_board"),
+    ("bench sweep", 2, "usage"),
+    ("bench compare a.json b.json", 2, "unreadable"),
+    ("bench", 2, "usage"),
     ("completion fish", 0, {"shell", "script"}),
     ("completion tcsh", 2, "usage"),
     ("nonsense", 2, "usage"),
