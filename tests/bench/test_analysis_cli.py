@@ -54,6 +54,21 @@ def test_a_clean_file_passes_with_the_contracts_data(rheo, clean):
             assert channel[key].keys() >= {"min", "mean", "max", "u"} and channel[key]["u"] > 0
 
 
+def test_a_file_that_says_what_was_played_needs_no_protocol_and_any_other_does(rheo, cfg, clean, tmp_path):
+    path, pulses = tmp_path / "own.vcd", planted.pulses(cfg, 0, 50)
+    capture = Bench("8 ns", 1, 12).capture({1: pulses})
+    capture.trains = {1: cfg}
+    files.save(path, capture)
+    assert rheo(path)[0] == 0
+    assert rheo(path, "--protocol", "pens_3hz")[0] == 7, "what the user names counts, not what the file says"
+    text = path.read_text()
+    assert '"width_us": 200' in text
+    path.write_text(text.replace('"width_us": 200', '"width_us": 0'))  # no train that a board plays
+    for file in (path, clean):
+        code, _, err = rheo(file)
+        assert code == 2 and "--protocol" in err
+
+
 def test_people_read_a_table_of_80_columns_and_one_screen_a_channel(rheo, clean):
     code, out, _ = rheo(clean, "--protocol", PRESET, "--channel", 1)
     lines = out.splitlines()

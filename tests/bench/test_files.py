@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rheobase.bench import files
 from rheobase.bench.capture import Capture, Signal
+from rheobase.bench.own import TRAIN
 from rheobase.emulator.vcd import VcdWriter
 from rheobase.errors import UsageError
 
@@ -214,7 +215,7 @@ def same(one, two):
     for name in one.signals:
         assert one.signals[name].initial == two.signals[name].initial
         assert edges(one, name) == edges(two, name)
-    for key in ("start_ps", "end_ps", "resolution_ps", "source", "instrument", "own_clock", "torn"):
+    for key in ("start_ps", "end_ps", "resolution_ps", "source", "instrument", "own_clock", "torn", "trains"):
         assert getattr(one, key) == getattr(two, key)
     assert list(one.setpoints) == list(two.setpoints)
     for channel, (times_ps, microamps) in one.setpoints.items():
@@ -247,7 +248,8 @@ def captures(draw):
     torn = draw(st.one_of(st.none(), texts))
     end_ps = int(last) + draw(st.integers(0, 10**9)) * unit_ps
     resolution_ps = draw(st.integers(1, 10**9))
-    rest = (resolution_ps, draw(texts), draw(texts), draw(st.booleans()), torn, setpoints)
+    trains = draw(st.sampled_from([{}, {1: TRAIN}]))
+    rest = (resolution_ps, draw(texts), draw(texts), draw(st.booleans()), torn, setpoints, trains)
     return Capture(signals, start_ps, end_ps, *rest)
 
 

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 from host.calling import call
-from rheobase.bench import own
+from rheobase.bench import files, own
 from rheobase.cli.main import main
 from rheobase.emulator import launch
 from rheobase.errors import UsageError
@@ -34,7 +34,6 @@ def emulated(board_image, private_folders):
 
 
 def test_rheo_bench_capture_plays_captures_and_keeps_a_file(tmp_path, board_image):
-    files = pytest.importorskip("rheobase.bench.files")
     answer = call("bench", "capture", "--port", "emu", "--json")
     assert answer.code == 0, answer.err
     data = answer.json["data"]
@@ -50,6 +49,8 @@ def test_rheo_bench_capture_plays_captures_and_keeps_a_file(tmp_path, board_imag
     assert abs(int(rises[-1] - rises[0]) - 99 * 10_000_000_000) <= 16_000
     assert (capture.own_clock, capture.resolution_ps) == (True, 16_000)
     assert capture.signals["INTERLOCK"].level(0) == 1
+    judged = call("bench", "analyze", path, "--expect", 100, "--json")
+    assert (judged.code, judged.json["data"]["verdict"]) == (0, "pass"), "the file says what was played"
 
 
 def test_a_player_hears_of_the_time_and_may_pause_resume_and_stop(emulated):

@@ -38,7 +38,8 @@ class Capture:
     resolution_ps: sample period of the instrument, with what the file's rounding adds. own_clock: the board timed its
     own edges, so its clock cannot be judged. source: the file or the board, for people. instrument: what is known of
     it, in words. torn: a sentence on what is missing at the end, or None. setpoints: {channel: (times_ps, microamps)},
-    commanded, where the source knows them.
+    commanded, where the source knows them. trains: {channel: device configuration} of what was played, where the source
+    knows that: rheo's own captures do.
     """
 
     signals: dict
@@ -50,6 +51,7 @@ class Capture:
     own_clock: bool = False
     torn: str | None = None
     setpoints: dict = field(default_factory=dict)
+    trains: dict = field(default_factory=dict)
 
     @property
     def edges(self):

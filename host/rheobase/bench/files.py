@@ -3,11 +3,13 @@
 Reading each form is vcd.py's, csv_read.py's and sr_read.py's; nothing here judges a pulse.
 """
 
+import contextlib
 import re
 from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
+from rheocore.config import ConfigError, check
 
 from rheobase.bench import csv_read, sample_period, sr_read, trace, vcd
 from rheobase.bench.capture import INTERLOCK, Capture
@@ -73,7 +75,19 @@ def load(path, mapping=None, sample_rate_hz=None):
         found.about.get("own_clock", False),
         found.torn or found.about.get("torn"),
         found.setpoints,
+        _trains(found.about, signals),
     )
+
+
+def _trains(about, signals):
+    """{channel: configuration} that the file says was played; what is no such thing is left out."""
+    told = about.get("trains")
+    trains = {}
+    for key, cfg in told.items() if isinstance(told, dict) else ():
+        if f"CH{key}_A" in signals:
+            with contextlib.suppress(ConfigError):
+                trains[int(key)] = check(cfg)
+    return trains
 
 
 def save(path, capture):
@@ -94,6 +108,7 @@ def save(path, capture):
         "source": capture.source,
         "instrument": capture.instrument,
         "torn": capture.torn,
+        "trains": {str(channel): cfg for channel, cfg in capture.trains.items()},
     }
     changes = []
     for name, signal in capture.signals.items():

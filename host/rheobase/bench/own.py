@@ -196,6 +196,7 @@ def play(board, configs, channels=None, interlock=False, edges=EDGES, cutoff_ms=
             client.token = None
     result = board.call("result")
     capture, began_ms = _bring(board)
+    capture.trains = {n: configs[str(n)] for n in numbers}
     events = [{**event, "t_ms": event["dev_us"] // 1000 - began_ms} for event in player.events]
     return capture, {**result, "events": events}
 

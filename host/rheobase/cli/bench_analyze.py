@@ -8,7 +8,7 @@ from rheobase.errors import EXIT_BENCH, UsageError
 
 @click.command("analyze")
 @click.argument("file", metavar="FILE")
-@click.option("--protocol", "ref", metavar="P", required=True, help="Preset's id or TOML file that was played.")
+@click.option("--protocol", "ref", metavar="P", help="Preset's id or TOML file that was played.")
 @click.option("--channel", "numbers", metavar="N", type=click.IntRange(1, 99), multiple=True,
               help="Channel that played it; may be repeated [all in the file].")  # fmt: skip
 @click.option("--map", "pairs", metavar="NAME=CH1_A", multiple=True, help="Signal of the file that is a leg's.")
@@ -21,31 +21,45 @@ def analyze(app, file, ref, numbers, pairs, clock_ppm, sample_rate, expect, reco
     """Judge a capture by what a protocol commands: pass, fail or cannot tell.
 
     FILE: VCD, or CSV as logic analysers write it. It may begin and end anywhere in the train; pulses are counted only
-    with --expect or --record. Exit code 7 for fail and for cannot tell.
+    with --expect or --record. A file of `rheo bench capture` says what was played, all others need --protocol. Exit
+    code 7 for fail and for cannot tell.
     """
-    from rheocore.compact import compact
-
-    from rheobase import library
     from rheobase.bench import files
     from rheobase.bench.analysis import analyse
     from rheobase.bench.verdict import PASS
 
     if expect is not None and record is not None:
         raise UsageError("expect_twice", "--expect and --record both say how many pulses.", "Give one of them.")
-    cfg = compact(library.load(ref), 0)
+    cfg = _config(ref)
     capture = files.load(file, mapping=_mapping(pairs), sample_rate_hz=_rate(sample_rate))
     channels = sorted(set(numbers)) or capture.channels
     if not channels:
         has = ", ".join(sorted(capture.signals)) or "none"
         message = f"{file}: no signal is a leg of a channel; its signals: {has}."
         raise UsageError("no_signal", message, "Name the legs: --map NAME=CH1_A --map NAME=CH1_B.")
+    trains = dict.fromkeys(channels, cfg) if cfg else capture.trains
+    for channel in channels:
+        if channel not in trains:
+            message = f"{file} does not say what channel {channel} was to play."
+            raise UsageError("no_protocol", message, "Say it with --protocol.")
     counts = _counts(record, channels, app.log_dir) if record else None
     if expect is not None:
         counts = dict.fromkeys(channels, expect)
-    result = analyse(capture, dict.fromkeys(channels, cfg), clock_ppm, counts)
+    result = analyse(capture, {channel: trains[channel] for channel in channels}, clock_ppm, counts)
     app.answer(result.data(), result.text)
     if result.verdict != PASS:
         raise click.exceptions.Exit(EXIT_BENCH)
+
+
+def _config(ref):
+    """The device's configuration of a protocol, without current; None for None."""
+    if ref is None:
+        return None
+    from rheocore.compact import compact
+
+    from rheobase import library
+
+    return compact(library.load(ref), 0)
 
 
 def _mapping(pairs):
