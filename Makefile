@@ -19,6 +19,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/realtime_factor.py
 	$(BIN)/python benchmarks/three_channels.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/analyser.py
 
 faults: $(READY)
 	$(BIN)/python tests/faults/table.py $(ARGS)
