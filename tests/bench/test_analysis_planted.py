@@ -412,7 +412,9 @@ def test_the_first_pulse_of_a_train_that_the_capture_should_hold_is_missed():
     "cfg",
     (
         *(planted.cfg(name) for name in ("continuous", "alternating", "on_off", "burst")),
-        planted.cfg("continuous", period_us=4_692, width_us=136, on_ms=2_000, off_ms=5),  # an interval like a missing one
+        planted.cfg(
+            "continuous", period_us=4_692, width_us=136, on_ms=2_000, off_ms=5
+        ),  # an interval like a missing one
     ),
 )
 def test_a_missing_pulse_is_found_in_a_capture_of_20(cfg):
