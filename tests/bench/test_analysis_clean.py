@@ -110,6 +110,14 @@ def test_a_pause_is_no_fault_where_the_record_counts_as_many_pulses():
     assert [f["code"] for f in result.findings] == ["missing"]
 
 
+def test_a_pause_that_keeps_in_step_is_no_fault_where_the_count_is_right():
+    cfg = planted.cfg("continuous")
+    paused = planted.pulses(cfg)[[*range(100), *range(200, 400)]]
+    capture = Bench("8 ns", 3, 5).capture({1: paused})
+    assert analyse(capture, {1: cfg}, expect={1: 300}).verdict == "pass"
+    assert [f["code"] for f in analyse(capture, {1: cfg}).findings] == ["missing"]
+
+
 def test_a_session_cut_by_the_interlock_and_begun_anew_passes():
     cfg = planted.cfg("alternating")
     one = planted.pulses(cfg)

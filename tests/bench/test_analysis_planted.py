@@ -318,6 +318,9 @@ def test_another_protocol_is_told_as_such_with_what_was_expected_and_measured():
         result = analyse(Bench("24 MHz", 1, 3).capture({1: planted.pulses(other)}), {1: cfg})
         (found,) = (f for f in result.findings if f["verdict"] == FAIL)
         assert found["code"] == "wrong_protocol" and "commanded 200 \u00b5s" in found["text"], result.text()
+    slow = planted.cfg("continuous", period_us=66_667)  # the slow turns of the alternating train, a sixth of it
+    result = analyse(Bench("24 MHz", 1, 3).capture({1: planted.pulses(planted.cfg("alternating"))}), {1: slow})
+    assert failed(result) == ["wrong_protocol"], result.text()
 
 
 def test_legs_that_are_mapped_the_wrong_way_round_are_found():
@@ -405,9 +408,16 @@ def test_the_first_pulse_of_a_train_that_the_capture_should_hold_is_missed():
     assert (found["code"], found["expected"]) == ("missing", 2)
 
 
-@pytest.mark.parametrize("name", ("continuous", "alternating", "on_off", "burst"))
-def test_a_missing_pulse_is_found_in_a_capture_of_20(name):
-    cfg = planted.cfg(name)
+@pytest.mark.parametrize(
+    "cfg",
+    (
+        *(planted.cfg(name) for name in ("continuous", "alternating", "on_off", "burst")),
+        planted.cfg(
+            "continuous", period_us=4_692, width_us=136, on_ms=2_000, off_ms=5
+        ),  # an interval like a missing one
+    ),
+)
+def test_a_missing_pulse_is_found_in_a_capture_of_20(cfg):
     every = planted.pulses(cfg)
     for first in range(0, len(every) - 24, 7):
         pulses = np.delete(every[first : first + 21], 9 + first % 3, 0)

@@ -50,8 +50,8 @@ def _clock(data):
 
 
 def _interlock(locked):
-    latency = locked["latency_ns"]
-    words = f"opened {locked['openings']} times" if locked["openings"] != 1 else "opened once"
+    latency, many = locked["latency_ns"], locked["openings"]
+    words = {0: "did not open", 1: "opened once"}.get(many, f"opened {many} times")
     if latency["max"] is not None:
         words += f"; legs low after {latency['max']:g} \u00b1 {latency['u']:.3g} ns at most"
     return f"{words}: {WORDS[locked['verdict']]}"

@@ -63,40 +63,44 @@ def judge_clock(value_ppm, u_ppm, board_ppm, instrument_ppm):
 
 
 class Findings:
-    """What was found, in order; `told` counts all of a code and channel, those beyond MOST included."""
+    """What was found, in order, as dicts: at most MOST of one code and channel, then one that counts the rest."""
 
     def __init__(self):
         self.list = []
-        self.told = {}
+        self._told = {}
+        self._rest = {}  # the finding that counts, by code and channel
 
     def add(self, code, channel, t_ps, expected, measured, u, text, verdict=FAIL):
         """One finding. expected, measured, u: in the unit that text names. t_ps: in the capture's time, or None."""
-        key = (code, channel)
-        self.told[key] = self.told.get(key, 0) + 1
-        if self.told[key] > MOST:
-            if self.told[key] == MOST + 1:
-                self.list.append(_finding(code, channel, None, None, None, None, "", verdict))
-            rest = self.list[max(i for i, f in enumerate(self.list) if (f["code"], f["channel"]) == key)]
-            rest["measured"] = self.told[key] - MOST
-            rest["text"] = f"{self.told[key] - MOST} more like these."
-            rest["verdict"] = worst((rest["verdict"], verdict))
-            return
-        self.list.append(_finding(code, channel, t_ps, expected, measured, u, text, verdict))
+        if self._room(code, channel, verdict):
+            self.list.append(_finding(code, channel, t_ps, expected, measured, u, text, verdict))
 
     def each(self, code, channel, judged, times_ps, expected, measured, u, sentence):
-        """Findings of an array of figures. expected, measured: arrays or numbers; sentence(expected, measured)."""
-        where = np.flatnonzero(judged.fail)
-        if len(where) == 0:
-            where = np.flatnonzero(judged.doubt)
-        verdict = FAIL if judged.fail.any() else CANNOT_TELL
-        wanted, found, bounds = (np.broadcast_to(v, judged.fail.shape) for v in (expected, measured, u))
+        """Findings of all figures that fail, else of all in doubt. expected, measured, u: arrays or numbers; sentence:
+        of an expected and a measured one."""
+        mask, verdict = (judged.fail, FAIL) if judged.fail.any() else (judged.doubt, CANNOT_TELL)
+        where = np.flatnonzero(mask)
+        expected, measured, u = (np.broadcast_to(values, mask.shape) for values in (expected, measured, u))
         for i in where[:MOST]:
-            values = [_plain(v[i]) for v in (wanted, found, bounds)]
-            self.add(code, channel, int(times_ps[i]), *values, sentence(values[0], values[1]), verdict)
+            values = [_plain(each[i]) for each in (expected, measured, u)]
+            self.add(code, channel, times_ps[i], *values, sentence(*values[:2]), verdict)
         if len(where) > MOST:
-            more = len(where) - MOST
-            self.told[code, channel] = self.told.get((code, channel), 0) + more
-            self.list.append(_finding(code, channel, None, None, more, None, f"{more} more like these.", verdict))
+            self._room(code, channel, verdict, len(where) - MOST)
+
+    def _room(self, code, channel, verdict, many=1):
+        """True if a finding may be listed; else it, or as many, are counted."""
+        key = (code, channel)
+        if many == 1 and self._told.get(key, 0) < MOST:
+            self._told[key] = self._told.get(key, 0) + 1
+            return True
+        if key not in self._rest:
+            self._rest[key] = _finding(code, channel, None, None, 0, None, "", verdict)
+            self.list.append(self._rest[key])
+        rest = self._rest[key]
+        rest["measured"] += many
+        rest["text"] = f"{rest['measured']} more like these."
+        rest["verdict"] = worst((rest["verdict"], verdict))
+        return False
 
     @property
     def verdict(self):
