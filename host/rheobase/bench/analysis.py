@@ -75,7 +75,7 @@ def analyse(capture, configs, clock_ppm=None, expect=None, board=None):
         "tolerances": {
             "tick_ns": verdict.TICK_PS // 1000,
             "imbalance_percent": verdict.IMBALANCE_PER_MILLION / 10_000,
-            "imbalance_least_ns": verdict.imbalance_least_ps(capture.resolution_ps, capture.own_clock) // 1000,
+            "imbalance_least_ns": verdict.IMBALANCE_LEAST_PS // 1000,
             "interlock_ns": verdict.INTERLOCK_PS // 1000,
             "board_clock_ppm": board_ppm,
             "instrument_clock_ppm": None if capture.own_clock else instrument_ppm,

@@ -187,7 +187,7 @@ class Track:
                        lambda w, f, name=name: f"{name} is {f:g} \u00b5s, commanded {w:g} \u00b5s.",
                        f"{name.lower()} to {verdict.TICK_PS // 1000} ns", verdict.TICK_PS // 2)  # fmt: skip
         off = found.widths_a[at] - found.widths_b[at]
-        least_ps = verdict.imbalance_least_ps(self.u, self.capture.own_clock)
+        least_ps = verdict.IMBALANCE_LEAST_PS
         tolerance = np.maximum(least_ps, wanted * verdict.IMBALANCE_PER_MILLION // 1_000_000)
         judged = judge(off, 2 * self.u, tolerance)
         least = int(tolerance.min())

@@ -11,17 +11,11 @@ import numpy as np
 PASS, FAIL, CANNOT_TELL = "pass", "fail", "cannot_tell"
 TICK_PS = 500_000  # half a tick of 1 us: width, gap, period and start of a pulse
 IMBALANCE_PER_MILLION = 500  # 0.05 % of a phase
-IMBALANCE_LEAST_PS = 24_000  # three clocks of 8 ns
+IMBALANCE_LEAST_PS = 50_000  # at 400 Hz and 50 mA it is 1 uA of direct current; 10 ns and 16 ns a sample can tell it
 INTERLOCK_PS = 100_000  # interlock edge to all legs low
 CLOCK_PPM = 30  # the board's crystal, where its description does not say
 INSTRUMENT_PPM = 100  # the instrument's clock, where nobody says
 MOST = 20  # findings of one code and channel that are told one by one
-
-
-def imbalance_least_ps(resolution_ps, own_clock):
-    """The smallest imbalance that is asked for, in ps. A board's capture of itself is held to no less than three of its
-    looks: looks and edges keep step, so phases alike may seem a look apart, and one look each is their bound."""
-    return max(IMBALANCE_LEAST_PS, 3 * resolution_ps) if own_clock else IMBALANCE_LEAST_PS
 
 
 def worst(verdicts):
