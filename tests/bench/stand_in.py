@@ -36,7 +36,7 @@ class Playing:
         self.raises = raises or {}
         self.calls = 0
 
-    def __call__(self, board, configs, channels, interlock=False, cutoff_ms=None, during=None):
+    def __call__(self, board, configs, channels, interlock, edges, cutoff_ms, during):
         self.calls += 1
         if self.calls in self.raises:
             raise self.raises[self.calls]

@@ -193,6 +193,27 @@ def test_an_output_that_ends_too_late_fails_the_cell_of_that_end(tmp_path, cell,
     assert row["verdict"] == "fail" and says in " ".join(row["reasons"]), row["reasons"]
 
 
+@pytest.mark.parametrize(("late_ns", "verdict"), [(40, "pass"), (84, "pass"), (100, "cannot_tell"), (120, "fail")])
+def test_a_pulse_that_the_interlock_cuts_passes_if_it_is_low_in_100_ns(tmp_path, late_ns, verdict):
+    """Uncertainty: one look of 16 ns. The opening lies 300 us into phase A of the last pulse."""
+    playing = Playing()
+
+    def play(*args, **options):
+        capture, result = playing(*args, **options)
+        a, b = (capture.signals[f"CH3_{leg}"] for leg in "AB")
+        opened = int(a.edges_ps[-2]) + 300_000_000
+        capture.signals["INTERLOCK"].edges_ps[:] = opened
+        a.edges_ps[-1], b.edges_ps = opened + late_ns * 1000, b.edges_ps[:-2]
+        told = result["channels"]["3"]
+        told.update(pulses=told["pulses"] - 1, truncated=1)
+        return capture, result
+
+    found, _ = swept(tmp_path, part("interlock/3"), play=play)
+    [row] = found["cells"]
+    assert row["verdict"] == verdict, row["reasons"]
+    assert row["extra"][0]["value"] == late_ns and row["extra"][0]["most"] == 100
+
+
 def test_a_cutoff_that_comes_too_early_fails(tmp_path):
     early = spoiled(A=lambda t: t[:-8], B=lambda t: t[:-8])
     found, _ = swept(tmp_path, part("cutoff/1", quick=False), play=Playing(early))

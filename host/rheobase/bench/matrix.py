@@ -29,6 +29,7 @@ FIXED_US = 1375  # pulse-engine.md: an item lasts 2 * width + gap + 1375 at leas
 SESSION_MS = 1000  # the shortest that a board takes
 SLOW_MS = 2100  # three pulses at 1 Hz
 WAIT_MS = 30_000  # for a person to open a real interlock
+WAIT_EDGES = 6_200  # on each of three wires, while waiting
 CAPTURED = 2  # channels a session: four wires; with the interlock one
 OVERHEAD_MS = 450  # configure, arm, the answer and the capture brought over, on a real board: a guess to be measured
 EMULATED_MS, EMULATED_FACTOR = 2500, 4  # wall time of an emulated session: so much, and so many times its output
@@ -223,7 +224,7 @@ def _ending(act):
     elif act == "cutoff":
         cfg = config(150, 200, 50, 2000)
     elif act == "interlock":
-        cfg = config(30, LONGEST, 50, WAIT_MS)  # 900 pulses: what the capture has room for; 6 % of the time in a phase
+        cfg = config(97, LONGEST, 50, WAIT_MS)  # a fifth of the time in a phase, in step with nothing: one may be cut
     elif act == "stop":
         cfg = config(400, 400, 50, 2000)
     elif act == "starvation":

@@ -141,6 +141,7 @@ class Sweep:
                 play.configs,
                 list(play.captured),
                 interlock=play.act == "interlock",
+                edges=matrix.WAIT_EDGES if play.act == "interlock" else own.EDGES,
                 cutoff_ms=matrix.CUTOFF_MS if play.act == "cutoff" else None,
                 during=act,
             )

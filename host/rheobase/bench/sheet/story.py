@@ -149,14 +149,14 @@ def _grid(channel, combos):
 
 
 def _special(row):
-    worst = [f"{name} {value['off_ns']:.0f}" for name, value in row["worst"].items()]
-    worst = [f"off at worst, in ns: {', '.join(worst)}"] if worst else []
+    off = [row["worst"].get(name) for name, _ in pictures.FIGURES]
     return {
         **_entry(row),
         "kind": _title(row["kind"]),
         "channel": row["channel"],
         "pulses": _pulses(row["pulses"]),
-        "figures": [_figure(figure) for figure in row["extra"]] + worst,
+        "off": " / ".join("\u2013" if worst is None else f"{worst['off_ns']:.0f}" for worst in off),
+        "figures": [_figure(figure) for figure in row["extra"]],
     }
 
 
@@ -168,6 +168,8 @@ def _pulses(pulses):
 def _figure(figure):
     """ "last edge after the stall 63.1 ms ± 2 ms, at most 200 ms"."""
     unit, value, u = figure["unit"], figure["value"], figure["u"]
+    if unit == "ns" and not value:
+        return f"no {figure['what']}: no leg was high at that moment"
     text = f"{figure['what']} {value:.6g} {unit}"
     text += f" ± {1e6 * u:.3g} ns" if unit == "ms" and u < 0.001 else f" ± {u:.3g} {unit}"
     return text if figure["most"] is None else f"{text}, at most {figure['most']:.6g} {unit}"
