@@ -169,18 +169,19 @@ class Sweep:
         until, asked = time.monotonic() + CLOSE_S, False
         while True:
             status = self.board.status()
-            if status["state"] != "fault" and status["interlock"]:
+            fault, is_closed = status["fault"], status["interlock"]
+            if is_closed and status["state"] != "fault":
                 return
-            if not status["interlock"] and not asked:
+            if not is_closed and not asked:
                 asked = True
                 self.hand.close()
+            given_up = time.monotonic() > until
             try:
                 self.board.call("clear_fault")
             except DeviceFault:
-                if status["interlock"] or time.monotonic() > until:
-                    raise words.fault_error(status["fault"], status["fault_channel"]) from None
-            if not status["interlock"] and time.monotonic() > until:
-                raise words.fault_error("interlock_open")
+                given_up = given_up or is_closed
+            if given_up:
+                raise words.fault_error(fault or "interlock_open", status["fault_channel"])
             self.board.client.wait(AGAIN_S)
             self._unless_stopped()
 
