@@ -100,22 +100,34 @@ def test_two_sessions_in_one_capture_are_no_fault():
     assert analyse(Bench("8 ns", 3, 5).capture({1: both}), {1: cfg}).verdict == "pass"
 
 
-def test_a_pause_is_no_fault_where_the_record_counts_as_many_pulses():
+def test_a_pause_is_no_fault_where_the_session_had_one():
     cfg = planted.cfg("burst")
     one = planted.pulses(cfg)
     paused = np.concatenate((one[:42], one[:38] + one[41, 0] + 3_333_333_333_333))
     capture = Bench("8 ns", 3, 5).capture({1: paused})
-    assert analyse(capture, {1: cfg}, expect={1: 80}).verdict == "pass"
-    result = analyse(capture, {1: cfg})
+    assert analyse(capture, {1: cfg}, expect={1: 80}, pauses=1).verdict == "pass"
+    result = analyse(capture, {1: cfg}, expect={1: 80})
     assert [f["code"] for f in result.findings] == ["missing"]
 
 
-def test_a_pause_that_keeps_in_step_is_no_fault_where_the_count_is_right():
+def test_a_pause_that_keeps_in_step_is_no_fault_where_the_session_had_one():
     cfg = planted.cfg("continuous")
     paused = planted.pulses(cfg)[[*range(100), *range(200, 400)]]
     capture = Bench("8 ns", 3, 5).capture({1: paused})
-    assert analyse(capture, {1: cfg}, expect={1: 300}).verdict == "pass"
-    assert [f["code"] for f in analyse(capture, {1: cfg}).findings] == ["missing"]
+    assert analyse(capture, {1: cfg}, expect={1: 300}, pauses=1).verdict == "pass"
+    assert [f["code"] for f in analyse(capture, {1: cfg}, expect={1: 300}).findings] == ["missing"]
+
+
+def test_dead_times_bursts_and_periods_are_in_the_boards_time_within_their_bounds():
+    cfg = planted.cfg("burst")
+    for ppm in (-900, 29):
+        figures = analyse(Bench("8 ns", 3, ppm).capture({1: planted.pulses(cfg)}), {1: cfg}).data()["channels"]["1"]
+        of = [(figures["dead_us"], 9_550, 209_550), (figures["period_us"], 10_000, 210_000)]
+        of += [(figures["burst"][key], us, us) for key, us in
+               (("length_us", 40_000), ("off_us", 210_000), ("period_us", 250_000))]  # fmt: skip
+        for found, least, most in of:
+            assert abs(found["min"] - least) <= found["u"] and abs(found["max"] - most) <= found["u"], (ppm, found)
+            assert found["u"] < 0.02
 
 
 def test_a_session_cut_by_the_interlock_and_begun_anew_passes():

@@ -113,6 +113,22 @@ def test_counts_come_from_expect_or_from_a_sessions_record(rheo, clean, tmp_path
     assert rheo(clean, "--protocol", PRESET, "--record", "last", "--log-dir", tmp_path, "--channel", 1)[0] == 0
 
 
+def test_a_pause_passes_only_where_the_record_tells_of_it(rheo, cfg, tmp_path):
+    pulses = planted.pulses(cfg, 0, 700)
+    pulses[300:] += 4_321_000 * planted.US
+    files.save(tmp_path / "paused.vcd", Bench("8 ns", 1, 12).capture({1: pulses}))
+    told = {"1": {"pulses": 700}}
+    codes = []
+    for states in (("ramp_up", "paused", "ramp_up"), ("ramp_up", "paused"), ("ramp_up",)):
+        with RecordWriter.create("E66", 1_000, tmp_path) as record:
+            for state in states:
+                record.write("event", event="state", detail=state)
+            record.write("close", stop_reason="time_over", fault=None, duration_ms=1, channels=told)
+        codes.append(rheo(tmp_path / "paused.vcd", "--protocol", PRESET, "--record", record.path)[0])
+    assert codes == [0, 7, 7]
+    assert rheo(tmp_path / "paused.vcd", "--protocol", PRESET, "--expect", 700)[0] == 7
+
+
 def test_signals_of_any_name_are_mapped(rheo, cfg, tmp_path):
     capture = Bench("8 ns", 1, 12).capture({1: planted.pulses(cfg, 0, 400)})
     capture.signals = {"D0": capture.signals["CH1_A"], "D1": capture.signals["CH1_B"]}

@@ -341,6 +341,48 @@ def test_a_pause_is_one_finding_and_not_thousands():
             assert len([f for f in result.findings if f["verdict"] == FAIL]) <= 3, (name, result.text())
 
 
+def test_a_stall_is_found_whatever_is_counted_and_beside_a_pause():
+    for name, late_us in (("continuous", 25), ("continuous", 3_000), ("burst", 40), ("modulated", 77_777)):
+        cfg = planted.cfg(name, duration_ms=20_000)
+        pulses = planted.pulses(cfg)
+        stalled = swapped(pulses, slice(len(pulses) // 3, None), late_us * US)
+        skipped = np.delete(pulses, slice(len(pulses) // 3, len(pulses) // 3 + 5), axis=0)
+        for one in (stalled, skipped):
+            capture = Bench("8 ns", 1, 7).capture({1: one})
+            assert analyse(capture, {1: cfg}, expect={1: len(one)}).verdict == FAIL, (name, late_us)
+        both = swapped(stalled, slice(len(pulses) // 2, None), 7_654_321 * US)
+        result = analyse(Bench("8 ns", 1, 7).capture({1: both}), {1: cfg}, expect={1: len(both)}, pauses=1)
+        assert failed(result) in (["start"], ["missing"]), (name, late_us, result.text())
+
+
+def test_a_phase_that_a_captures_end_cuts_is_no_longer_than_commanded():
+    pulses = planted.pulses(CONTINUOUS)
+    legs = {"CH1_A": pulses[:, :2].ravel(), "CH1_B": pulses[:, 2:].ravel()}
+    bench = Bench("8 ns", 1)
+    for column, code in ((0, "width_a"), (2, "width_b")):
+        for us, how in ((150, "pass"), (210, FAIL), (390, FAIL)):
+            at = int(pulses[200, column])
+            longer = {k: v.copy() for k, v in legs.items()}
+            longer["CH1_A" if column == 0 else "CH1_B"][401] += 1_000 * US
+            end = planted.window(bench.wires(longer), 0, int(bench.told([at + us * US])[0]))
+            assert end.signals["CH1_B" if column else "CH1_A"].level(end.end_ps) == 1
+            assert analyse(end, {1: CONTINUOUS}).verdict == how, (code, us)
+            back = planted.window(bench.wires(longer), int(bench.told([at + (1_200 - us) * US])[0]), 3 * S)
+            result = analyse(back, {1: CONTINUOUS})
+            assert (code in failed(result)) == (how == FAIL), (code, us, result.text())
+
+
+def test_a_phase_without_its_partner_is_found_up_to_the_captures_ends():
+    pulses = planted.pulses(CONTINUOUS)
+    bench = Bench("8 ns", 1)
+    for least_us, how in ((30, "pass"), (60, FAIL)):
+        legs = {"CH1_A": pulses[:, :2].ravel(), "CH1_B": pulses[:-1, 2:].ravel()}
+        end = bench.wires(legs, after_ps=least_us * US)
+        assert analyse(end, {1: CONTINUOUS}).verdict == how
+        legs = {"CH1_A": pulses[1:, :2].ravel(), "CH1_B": pulses[:, 2:].ravel()}
+        assert analyse(bench.wires(legs, before_ps=least_us * US), {1: CONTINUOUS}).verdict == how
+
+
 def test_a_leg_that_stays_high_to_the_end_is_found():
     pulses = planted.pulses(CONTINUOUS)
     for column, code in ((0, "width_a"), (2, "width_b")):

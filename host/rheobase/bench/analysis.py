@@ -32,12 +32,13 @@ class Analysis:
         return text.text(self)
 
 
-def analyse(capture, configs, clock_ppm=None, expect=None, board=None):
+def analyse(capture, configs, clock_ppm=None, expect=None, board=None, pauses=0):
     """Analysis of a Capture. configs: {channel: configuration as config.check() passed it} of the channels to judge.
 
     clock_ppm: bound on the instrument's clock error (None: 100). expect: {channel: pulses} the capture must hold.
-    board: BOARD table (None: the reference board's), for its clock's bound. Raises UsageError for a channel of which
-    the capture has not both legs.
+    board: BOARD table (None: the reference board's), for its clock's bound. pauses: that the session had; so many times
+    each channel may fall silent and go on out of step. Raises UsageError for a channel of which the capture has not
+    both legs.
     """
     findings = Findings()
     for channel in configs:
@@ -58,7 +59,7 @@ def analyse(capture, configs, clock_ppm=None, expect=None, board=None):
     told = _judge_clock(ratio, runs, capture, board_ppm, instrument_ppm, findings)
     slack = ratio.slack if ratio.slack is not None else (board_ppm + instrument_ppm) / clock.PPM
     for track in tracks:
-        track.judge(ratio, (expect or {}).get(track.channel), slack)
+        track.judge(ratio, (expect or {}).get(track.channel), slack, pauses)
     _other_overlaps(capture, configs, findings)
     locked = interlock.judge_interlock(capture, _both_legs(capture), findings)
     data = {

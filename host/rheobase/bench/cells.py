@@ -84,7 +84,7 @@ class _Judging:
     def row(self):
         n = self.cell.channel
         count = self.told["pulses"] if self.commanded is None else self.commanded
-        analysis = analyse(self.capture, {n: self.cfg}, expect={n: count})
+        analysis = analyse(self.capture, {n: self.cfg}, expect={n: count}, pauses=self.play.act == "pause")
         self.data = analysis.data()["channels"][str(n)]
         self._end()
         self._counts()

@@ -49,9 +49,10 @@ def over_time(times_ps, ps):
     }
 
 
-def structure(starts, long_ps, wanted, u_ps):
+def structure(starts, long_ps, wanted, bound):
     """How pulses stand in groups divided by intervals longer than long_ps: {groups, pulses: {min, max, commanded},
-    length_us, off_us, period_us}. Only whole groups count: with another before and behind."""
+    length_us, off_us, period_us}. Only whole groups count: with another before and behind. bound: of some figures in
+    ps, the bound on their error."""
     cuts = np.flatnonzero(np.diff(starts) > long_ps) + 1
     heads, tails = starts[cuts[:-1]], starts[cuts[1:] - 1]
     sizes = np.diff(cuts)
@@ -62,14 +63,19 @@ def structure(starts, long_ps, wanted, u_ps):
             "max": int(sizes.max()) if len(sizes) else None,
             "commanded": wanted,
         },
-        "length_us": stats_us(tails - heads, u_ps),
-        "off_us": stats_us(starts[cuts] - starts[cuts - 1], u_ps),
-        "period_us": stats_us(np.diff(starts[cuts]), u_ps),
+        **{
+            key: stats_us(ps, bound(ps))
+            for key, ps in (
+                ("length_us", tails - heads),
+                ("off_us", starts[cuts] - starts[cuts - 1]),
+                ("period_us", np.diff(starts[cuts])),
+            )
+        },
     }
 
 
 def charge_nc(capture, channel, pulses):
-    """Charge of the phases from the commanded set-point, stepwise: {phase_a, phase_b, net, accumulated, u} in nC, or
+    """Charge of the phases from the commanded set-point, stepwise: {phase_a, phase_b, net, u, u_accumulated} in nC, or
     None where the capture knows no set-points."""
     if channel not in capture.setpoints or not len(pulses):
         return None
@@ -86,9 +92,11 @@ def charge_nc(capture, channel, pulses):
     a = until(pulses.a_fall) - until(pulses.a_rise)
     b = until(pulses.b_fall) - until(pulses.b_rise)
     net = a - b
+    u = 2 * capture.resolution_ps * int(micro.max()) / 1e9
     return {
         "phase_a": {"max": int(a.max()) / 1e9, "mean": float(a.mean()) / 1e9},
         "phase_b": {"max": int(b.max()) / 1e9, "mean": float(b.mean()) / 1e9},
         "net": {"max": int(np.abs(net).max()) / 1e9, "accumulated": int(net.sum()) / 1e9},
-        "u": 2 * capture.resolution_ps * int(micro.max()) / 1e9,
+        "u": u,
+        "u_accumulated": u * len(pulses),
     }

@@ -69,9 +69,12 @@ def pair(capture, a, b, runt_ps=0, phase_ps=0, gap_ps=0):
     used[at[whole]] = True
     lone_a, lone_b = ~whole, ~used
     slack_ps = capture.resolution_ps + SLACK_PS
-    # What the ends of the capture cut: a B whose A would lie before its start, an A whose B would end behind its end.
-    cut_b = lone_b & (b_rise - phase_ps - gap_ps - slack_ps <= capture.start_ps)
-    cut_a = lone_a & (a_rise + 2 * phase_ps + gap_ps + slack_ps >= capture.end_ps)
+    # What the ends of the capture cut: a B whose A lies before its start or is high there, an A whose B begins behind
+    # its end or is high there.
+    a_from = int(a.edges_ps[0]) if a.initial and len(a.edges_ps) else capture.start_ps - gap_ps
+    b_until = int(b.edges_ps[-1]) if _last(b) and len(b.edges_ps) else capture.end_ps
+    cut_b = lone_b & (b_rise - gap_ps - slack_ps <= max(a_from, capture.start_ps))
+    cut_a = lone_a & (a_fall + gap_ps + slack_ps >= b_until)
     begun = bool(cut_b.any()) or bool((a.initial or b.initial) and not (stuck_a or stuck_b))
     ended = bool(cut_a.any()) or bool(_last(a) or _last(b))
     lone_a &= ~cut_a
@@ -98,7 +101,7 @@ def _highs(capture, signal, runt_ps, phase_ps):
     rises, falls = signal.highs()
     short = falls - rises < runt_ps
     stuck = []
-    longest_ps = phase_ps + max(phase_ps, 2 * capture.resolution_ps)
+    longest_ps = phase_ps + capture.resolution_ps + SLACK_PS
     if phase_ps and signal.initial:
         until = int(signal.edges_ps[0]) if len(signal.edges_ps) else capture.end_ps
         if until - capture.start_ps > longest_ps:

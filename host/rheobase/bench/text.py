@@ -77,13 +77,13 @@ def _channel(number, channel):
         lines += _row("start", words, WORDS[verdicts.get("start")])
     if drift["peak"] is not None:
         lines += _row("jitter", f"of the period {drift['peak']:.4g} ns at most, {drift['rms']:.3g} rms", "")
-    words = (
-        f"{off['max']:.4g} ns at most, {off['mean']:.3g} mean, {off['accumulated']:.6g} in all, \u00b1 {off['u']:.3g}"
-    )
+    words = f"{off['max']:.4g} ns at most, {off['mean']:.3g} mean, \u00b1 {off['u']:.3g};"
+    words += f" {off['accumulated']:.6g} \u00b1 {off['u_accumulated']:.3g} in all"
     lines += _row("A - B", words, WORDS[verdicts.get("imbalance")])
     if channel["charge_nc"]:
-        net, u = channel["charge_nc"]["net"], channel["charge_nc"]["u"]
-        words = f"{net['max']:.4g} nC a pulse at most, {net['accumulated']:.4g} in all, \u00b1 {u:.2g}"
+        net, u, whole = (channel["charge_nc"][key] for key in ("net", "u", "u_accumulated"))
+        words = f"{net['max']:.4g} nC a pulse at most, \u00b1 {u:.2g};"
+        words += f" {net['accumulated']:.4g} \u00b1 {whole:.2g} in all"
         lines += _row("net", words, "")
     for key, name in (("burst", "bursts"), ("on_off", "on-times")):
         if key in channel and channel[key]["groups"]:

@@ -1,5 +1,7 @@
 """One channel of a capture against its plan: finds its pulses and judges each, once the clocks' ratio is known."""
 
+from functools import partial
+
 import numpy as np
 from rheocore.config import shapes
 
@@ -71,8 +73,9 @@ class Track:
     def add(self, code, t_ps, wanted, found, u, text, how=FAIL):
         self.findings.add(code, self.channel, t_ps, wanted, found, u, text, how)
 
-    def judge(self, ratio, expect, slack):
-        """All verdicts of this channel. ratio: clock.Ratio. expect: pulses or None. slack: bound on the ratio."""
+    def judge(self, ratio, expect, slack, pauses):
+        """All verdicts of this channel. ratio: clock.Ratio. expect: pulses or None. slack: bound on the ratio. pauses:
+        that its session had."""
         self.ratio, self.slack = ratio, slack
         self._facts()
         self._counts(expect)
@@ -90,7 +93,7 @@ class Track:
             return
         self._ticks()
         self._starts()
-        self._absences(expect)
+        self._absences(pauses)
 
     def too_slow(self, figure, what, need_ps):
         text = (
@@ -161,6 +164,8 @@ class Track:
         text = f"This is another train: phases of {width:g} \u00b5s, commanded {wide:g} \u00b5s"
         if interval and every:
             text += f"; mostly {interval:.10g} \u00b5s from pulse to pulse, commanded {every:.10g} \u00b5s"
+        if abs(width - wide) < 1 and (not interval or not every or abs(interval - every) < 1):
+            text = "Pulses do not follow the plan, though most are as wide and as far apart as it wants"
         wanted, found = (every, interval) if interval and every else (wide, width)
         self.add("wrong_protocol", int(self.pulses.starts[0]), wanted, found, self.u / US, text + ".")
 
@@ -208,7 +213,7 @@ class Track:
         starts = self.pulses.starts[at]
         judged = judge(off, self.u, verdict.TICK_PS)
         self._tell("start", judged, starts, 0, off / 1000, self.u / 1000,
-                   lambda w, f: f"A pulse starts {abs(f):g} ns {'late' if f > 0 else 'early'} of its commanded time.",
+                   lambda w, f: f"A pulse starts {abs(f):.10g} ns {'late' if f > 0 else 'early'} of its time.",
                    f"starts of pulses to {verdict.TICK_PS // 1000} ns", verdict.TICK_PS // 2)  # fmt: skip
         self.off, self.off_times = off, starts
         fields = [self._intervals(run, s, judged.fail, n) for run, s, n in self._numbered()]
@@ -242,29 +247,34 @@ class Track:
         told = alone[1:] | alone[:-1]
         return found[next_], wanted[next_], run.measured[:-1][next_], told[next_]
 
-    def _absences(self, expect):
-        """Missing and extra pulses: one finding for each row of them, however long."""
-        counted = expect is not None and expect == len(self.pulses)
+    def _absences(self, pauses):
+        """Missing and extra pulses: one finding for each row of them, however long. Of the silences that the plan does
+        not have, as many as the session had pauses are theirs: the longest."""
         self.missing = 0
+        silences = []  # (how long, findings to add)
         for n, segment in enumerate(self.segments):
             if n == 0:
                 self._missing_before(segment)
             for k, many, before in segment.missing():
-                t = int(self.pulses.starts[before]) + int(self.train.at(k) - self.train.at(k - 1))
-                self._miss(t, many, counted and many >= match.PAUSE)
+                begin, end = (int(t) for t in self.pulses.starts[[before, before + 1]])
+                t = begin + int(self.train.at(k) - self.train.at(k - 1))
+                silences.append((end - begin, partial(self._miss, t, many)))
             if n:
-                self._between(self.segments[n - 1], segment, counted)
+                silences += self._between(self.segments[n - 1], segment)
+        paused = sorted(range(len(silences)), key=lambda i: -silences[i][0])[:pauses]
+        for i, (_, tell) in enumerate(silences):
+            if i not in paused:
+                tell()
         where = np.flatnonzero(self.extra)
         for row in np.split(where, np.flatnonzero(np.diff(where) > 1) + 1) if len(where) else ():
             words = "A pulse" if len(row) == 1 else f"{len(row)} pulses in a row"
             t = int(self.pulses.starts[row[0]])
             self.add("extra", t, 0, len(row), 0, f"{words} that the protocol does not command.")
 
-    def _miss(self, t, many, allowed=False):
+    def _miss(self, t, many):
         self.missing += many
-        if not allowed:
-            words = "A commanded pulse is" if many == 1 else f"{many} commanded pulses in a row are"
-            self.add("missing", t, many, 0, 0, f"{words} missing.")
+        words = "A commanded pulse is" if many == 1 else f"{many} commanded pulses in a row are"
+        self.add("missing", t, many, 0, 0, f"{words} missing.")
 
     def _missing_before(self, segment):
         """Commanded pulses that the capture should hold before the first one it does."""
@@ -279,14 +289,15 @@ class Track:
         if many:
             self._miss(first - int(self.train.at(k) - self.train.at(k - many)), many)
 
-    def _between(self, before, after, counted):
-        """Where one run of the plan ends and the next begins: a pause, a stall, or (no fault) another session."""
+    def _between(self, before, after):
+        """[(silence, findings to add)] where one run of the plan ends and the next begins: a pause, a stall; [] for
+        another session."""
         k, last, first = int(before.of[-1]), int(before.pulse[-1]), int(after.pulse[0])
         begin, end = int(self.pulses.starts[last]), int(self.pulses.starts[first])
         opened = any(last < b <= first for b in self.breaks)
         over = k >= self.train.count - 1 and int(after.of[0]) == 0  # one session's end, another's beginning
         if opened or over or self.extra[last + 1 : first].any():
-            return
+            return []
         every = int(self.train.interval(k))
         many = 0
         while (
@@ -295,10 +306,11 @@ class Track:
         ):
             many += 1
         if many:
-            self._miss(begin + every, many, counted)
-            return
+            return [(end - begin, partial(self._miss, begin + every, many))]
         late = int(self.ratio.board(end - begin)) - every
-        if abs(late) > verdict.TICK_PS + 2 * self.u and not counted:
-            self.verdicts["start"] = FAIL
-            text = f"From here on the train is {late / 1e6:.10g} \u00b5s off its commanded times."
-            self.add("start", end, 0, late / 1000, self.u / 1000, text)
+        return [(end - begin, partial(self._off_from, end, late))] if abs(late) > verdict.TICK_PS + 2 * self.u else []
+
+    def _off_from(self, t, late):
+        self.verdicts["start"] = FAIL
+        text = f"From here on the train is {late / 1e6:.10g} \u00b5s off its commanded times."
+        self.add("start", t, 0, late / 1000, self.u / 1000, text)

@@ -15,14 +15,14 @@ from rheobase.errors import EXIT_BENCH, UsageError
 @click.option("--clock-ppm", metavar="N", type=click.FloatRange(0, 10_000), help="The instrument's clock error [100].")
 @click.option("--sample-rate", metavar="Q", help="Of a file that does not say its own: 24MHz.")
 @click.option("--expect", metavar="N", type=click.IntRange(0), help="Pulses that each channel must have.")
-@click.option("--record", metavar="FILE", help="Session record that says how many pulses each channel made.")
+@click.option("--record", metavar="FILE", help="Session's record: says how many pulses and pauses it had.")
 @pass_app
 def analyze(app, file, ref, numbers, pairs, clock_ppm, sample_rate, expect, record):
     """Judge a capture by what a protocol commands: pass, fail or cannot tell.
 
     FILE: VCD, or CSV as logic analysers write it. It may begin and end anywhere in the train; pulses are counted only
-    with --expect or --record. A file of `rheo bench capture` says what was played, all others need --protocol. Exit
-    code 7 for fail and for cannot tell.
+    with --expect or --record; a pause passes only where --record tells of it. A file of `rheo bench capture` says what
+    was played, all others need --protocol. Exit code 7 for fail and for cannot tell.
     """
     from rheobase.bench import files
     from rheobase.bench.analysis import analyse
@@ -42,10 +42,10 @@ def analyze(app, file, ref, numbers, pairs, clock_ppm, sample_rate, expect, reco
         if channel not in trains:
             message = f"{file} does not say what channel {channel} was to play."
             raise UsageError("no_protocol", message, "Say it with --protocol.")
-    counts = _counts(record, channels, app.log_dir) if record else None
+    counts, pauses = _of_record(record, channels, app.log_dir) if record else (None, 0)
     if expect is not None:
         counts = dict.fromkeys(channels, expect)
-    result = analyse(capture, {channel: trains[channel] for channel in channels}, clock_ppm, counts)
+    result = analyse(capture, {channel: trains[channel] for channel in channels}, clock_ppm, counts, pauses=pauses)
     app.answer(result.data(), result.text)
     if result.verdict != PASS:
         raise click.exceptions.Exit(EXIT_BENCH)
@@ -94,8 +94,8 @@ def _rate(text):
     return int(hertz)
 
 
-def _counts(path, channels, log_dir):
-    """{channel: pulses} that a session's record tells. Raises RheoError."""
+def _of_record(path, channels, log_dir):
+    """({channel: pulses}, how often it was paused and went on) as a session's record tells. Raises RheoError."""
     import os
 
     from rheobase.record import RecordReader, find
@@ -113,4 +113,6 @@ def _counts(path, channels, log_dir):
             hint = f"Name other channels with --channel; the record has {', '.join(told) or 'none'}."
             raise UsageError("no_count", f"{path}: the record counts no pulses of channel {channel}.", hint)
         counts[channel] = pulses
-    return counts
+    states = [line.get("detail") for line in reader.of("event") if line.get("event") == "state"]
+    pauses = sum("ramp_up" in states[n:] for n, state in enumerate(states) if state == "paused")
+    return counts, pauses
