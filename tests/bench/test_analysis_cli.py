@@ -129,6 +129,14 @@ def test_a_pause_passes_only_where_the_record_tells_of_it(rheo, cfg, tmp_path):
     assert rheo(tmp_path / "paused.vcd", "--protocol", PRESET, "--expect", 700)[0] == 7
 
 
+def test_channels_that_nothing_was_asked_of_are_said_and_not_judged(rheo, cfg, tmp_path):
+    capture = Bench("8 ns", 1, 12).capture({1: planted.pulses(cfg, 0, 400), 2: planted.pulses(cfg, 0, 0)})
+    files.save(tmp_path / "one.vcd", capture)
+    code, out, _ = rheo(tmp_path / "one.vcd", "--protocol", PRESET)
+    assert code == 0 and "not judged  channel 2" in out
+    assert rheo(tmp_path / "one.vcd", "--protocol", PRESET, "--channel", 1, "--channel", 2)[0] == 7
+
+
 def test_signals_of_any_name_are_mapped(rheo, cfg, tmp_path):
     capture = Bench("8 ns", 1, 12).capture({1: planted.pulses(cfg, 0, 400)})
     capture.signals = {"D0": capture.signals["CH1_A"], "D1": capture.signals["CH1_B"]}

@@ -13,7 +13,7 @@ from rheobase.errors import UsageError
 
 CODES = {
     "width_a", "width_b", "gap", "start", "period", "missing", "extra", "runt", "lone_phase", "overlap", "imbalance",
-    "clock", "interlock_late", "output_while_open", "count", "wrong_protocol", "no_pulses", "torn", "too_slow",
+    "clock", "interlock_late", "goes_on", "output_while_open", "count", "wrong_protocol", "no_pulses", "torn", "too_slow",
     "legs_swapped",
 }  # fmt: skip
 

@@ -4,11 +4,14 @@ Each error in a train of 400 pulses or more, at every rate of sampling and sever
 error that the instrument cannot show is never a pass.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bench import planted
 from bench.planted import MS, NS, RATES, US, Bench, S
 from rheobase.bench.analysis import analyse
+from rheobase.bench.capture import Signal
 
 CONTINUOUS = planted.cfg("continuous")
 ONE_TICK = US
@@ -381,6 +384,34 @@ def test_a_phase_without_its_partner_is_found_up_to_the_captures_ends():
         assert analyse(end, {1: CONTINUOUS}).verdict == how
         legs = {"CH1_A": pulses[1:, :2].ravel(), "CH1_B": pulses[:, 2:].ravel()}
         assert analyse(bench.wires(legs, before_ps=least_us * US), {1: CONTINUOUS}).verdict == how
+
+
+def test_a_train_that_goes_on_after_the_interlock_opened_is_found():
+    for name in ("continuous", "slow", "burst", "modulated"):
+        cfg = planted.cfg(name, duration_ms=8_000)
+        pulses = planted.pulses(cfg)
+        opened = int(pulses[9, 3]) + 100 * US
+        for bench in benches("8 ns"):
+            result = analyse(bench.capture({1: pulses}, [opened, opened + US]), {1: cfg})
+            assert failed(result) == ["goes_on"], (name, result.text())
+
+
+def test_a_leg_that_is_high_with_the_interlock_open_from_the_start_is_found():
+    pulses = planted.pulses(CONTINUOUS)
+    capture = Bench("8 ns", 1).capture({1: pulses[:1]}, [], initial_interlock=0)
+    for us, code in ((150, ["interlock_late"]), (200.05, [])):
+        end = int(capture.signals["CH1_A"].edges_ps[0]) + 200 * US
+        cut = planted.window(capture, end - int((us if us < 200 else 0.05) * US), end + 40 * US)
+        assert failed(analyse(cut, {1: CONTINUOUS})) == code, us
+
+
+def test_a_leg_that_stays_high_is_found_however_slow_the_capture():
+    slow = replace(Bench("125 ns", 1).capture({1: planted.pulses(CONTINUOUS)}), resolution_ps=100 * US)
+    assert failed(analyse(slow, {1: CONTINUOUS})) == []
+    for name, code in (("CH1_A", "width_a"), ("CH1_B", "width_b")):
+        edges = slow.signals[name].edges_ps
+        signals = {**slow.signals, name: Signal(0, np.delete(edges, [101, 102]))}
+        assert code in failed(analyse(replace(slow, signals=signals), {1: CONTINUOUS}))
 
 
 def test_a_leg_that_stays_high_to_the_end_is_found():

@@ -83,6 +83,7 @@ def analyse(capture, configs, clock_ppm=None, expect=None, board=None, pauses=0)
         },
         "interlock": locked,
         "channels": {},
+        "not_judged": [n for n in capture.channels if n not in configs],
         "findings": findings.list,
     }
     for track in tracks:

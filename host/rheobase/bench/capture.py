@@ -63,3 +63,8 @@ class Capture:
         """Numbers of the channels that have a leg among the signals."""
         numbers = {name[2:-2] for name in self.signals if name.startswith("CH") and name[-2:] in ("_A", "_B")}
         return sorted(int(number) for number in numbers if number.isdigit())
+
+    def moves(self, channel):
+        """True if a leg of the channel has an edge or is high."""
+        legs = (self.signals.get(f"CH{channel}_{leg}") for leg in "AB")
+        return any(leg is not None and (leg.initial or len(leg.edges_ps)) for leg in legs)

@@ -59,6 +59,12 @@ def judge_interlock(capture, channels, findings):
                     _add(findings, "too_slow", channel, t, NEED_PS, u, None, text, CANNOT_TELL)
             if not len(begin) or not len(opened):
                 continue
+            over = int(end[0]) - capture.start_ps
+            if not capture.signals[INTERLOCK].initial and begin[0] <= capture.start_ps and over - u > INTERLOCK_PS:
+                text = f"{name} was high for {over / 1000:g} ns from the start, with the interlock open;"
+                text += f" {BOUND} is allowed."
+                _add(findings, "interlock_late", channel, capture.start_ps, INTERLOCK_PS, over, u, text, FAIL)
+                verdicts.append(FAIL)
             at = np.searchsorted(opened, begin, side="right") - 1
             after = begin - opened[np.maximum(at, 0)]
             open_ = (at >= 0) & (begin < closed[np.maximum(at, 0)])

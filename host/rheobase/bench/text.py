@@ -26,6 +26,8 @@ def text(analysis):
     ]  # fmt: skip
     for number, channel in data["channels"].items():
         lines += ["", *_channel(number, channel)]
+    if data["not_judged"]:
+        lines += ["", *_fill("not judged", "channel " + ", ".join(map(str, data["not_judged"])))]
     found = data["findings"]
     if found:
         lines += ["", "Found"]

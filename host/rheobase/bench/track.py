@@ -6,10 +6,12 @@ import numpy as np
 from rheocore.config import shapes
 
 from rheobase.bench import clock, match, pulses, verdict
+from rheobase.bench.capture import INTERLOCK
 from rheobase.bench.expected import US, expected
 from rheobase.bench.train import Train
 from rheobase.bench.verdict import CANNOT_TELL, FAIL, judge
 
+BY_HAND_PS = 2_000_000 * US  # sooner after the interlock opened nobody has cleared the fault and begun a new session
 FAR_OFF = 0.10  # widths of most pulses off by more: another protocol
 
 
@@ -105,6 +107,10 @@ class Track:
 
     def _facts(self):
         """What needs no plan: overlaps, runts, lone phases, a leg that stays high."""
+        for leg in "AB" if self.blind else "":
+            begin, end = pulses.all_highs(self.capture, self.capture.signals[f"CH{self.channel}_{leg}"])
+            for i in np.flatnonzero(end - begin > self.most_ps + self.u + pulses.SLACK_PS):
+                self._long(leg, int(begin[i]), int(end[i]), "")
         found = self.pulses
         for begin, end in zip(*found.overlaps, strict=True):
             ns = int(end - begin) / 1000
@@ -127,11 +133,12 @@ class Track:
                 text = f"A phase {leg} of {us:g} \u00b5s has no phase {other}."
                 self.add("lone_phase", int(rise), 2, 1, None, text)
         for begin, end, leg in found.stuck:
-            us, most = int(end - begin) / US, self.most_ps / US
-            text = (
-                f"Leg {leg} was high for at least {us:g} \u00b5s at an end of the capture; a phase is {most:g} \u00b5s."
-            )
-            self.add(f"width_{leg.lower()}", int(begin), most, us, self.u / US, text)
+            self._long(leg, begin, end, " at an end of the capture")
+
+    def _long(self, leg, begin, end, where):
+        us, most = (end - begin) / US, self.most_ps / US
+        text = f"Leg {leg} was high for at least {us:.10g} \u00b5s{where}; a phase is {most:g} \u00b5s."
+        self.add(f"width_{leg.lower()}", begin, most, us, self.u / US, text)
 
     def _counts(self, expect):
         count = len(self.pulses)
@@ -296,6 +303,8 @@ class Track:
         begin, end = int(self.pulses.starts[last]), int(self.pulses.starts[first])
         opened = any(last < b <= first for b in self.breaks)
         over = k >= self.train.count - 1 and int(after.of[0]) == 0  # one session's end, another's beginning
+        if opened:
+            self._goes_on(k, begin, end)
         if opened or over or self.extra[last + 1 : first].any():
             return []
         every = int(self.train.interval(k))
@@ -309,6 +318,16 @@ class Track:
             return [(end - begin, partial(self._miss, begin + every, many))]
         late = int(self.ratio.board(end - begin)) - every
         return [(end - begin, partial(self._off_from, end, late))] if abs(late) > verdict.TICK_PS + 2 * self.u else []
+
+    def _goes_on(self, k, begin, end):
+        """An opening ends the session: the next one is begun by hand, and in step with the last only by chance."""
+        opened = int(self.openings[np.searchsorted(self.openings, end, side="right") - 1])
+        c = int(self.train.at(np.int64(k)) + self.ratio.board(end - begin))
+        off = c - int(self.train.at(self.train.nearest(np.array([c], dtype=float))[0]))
+        closed = self.capture.signals[INTERLOCK].level(end)  # output while it is open has a finding of its own
+        if closed and abs(off) <= verdict.TICK_PS + 2 * self.u and end - opened <= BY_HAND_PS:
+            text = "The interlock opened, and the train went on as if it had not."
+            self.add("goes_on", end, None, None, None, text)
 
     def _off_from(self, t, late):
         self.verdicts["start"] = FAIL

@@ -10,7 +10,7 @@ from rheobase.errors import EXIT_BENCH, UsageError
 @click.argument("file", metavar="FILE")
 @click.option("--protocol", "ref", metavar="P", help="Preset's id or TOML file that was played.")
 @click.option("--channel", "numbers", metavar="N", type=click.IntRange(1, 99), multiple=True,
-              help="Channel that played it; may be repeated [all in the file].")  # fmt: skip
+              help="Channel that played it; may be repeated [all that move].")  # fmt: skip
 @click.option("--map", "pairs", metavar="NAME=CH1_A", multiple=True, help="Signal of the file that is a leg's.")
 @click.option("--clock-ppm", metavar="N", type=click.FloatRange(0, 10_000), help="The instrument's clock error [100].")
 @click.option("--sample-rate", metavar="Q", help="Of a file that does not say its own: 24MHz.")
@@ -32,7 +32,7 @@ def analyze(app, file, ref, numbers, pairs, clock_ppm, sample_rate, expect, reco
         raise UsageError("expect_twice", "--expect and --record both say how many pulses.", "Give one of them.")
     cfg = _config(ref)
     capture = files.load(file, mapping=_mapping(pairs), sample_rate_hz=_rate(sample_rate))
-    channels = sorted(set(numbers)) or capture.channels
+    channels = sorted(set(numbers)) or [n for n in capture.channels if capture.moves(n)] or capture.channels
     if not channels:
         has = ", ".join(sorted(capture.signals)) or "none"
         message = f"{file}: no signal is a leg of a channel; its signals: {has}."
