@@ -13,8 +13,8 @@ from rheobase.errors import UsageError
 
 CODES = {
     "width_a", "width_b", "gap", "start", "period", "missing", "extra", "runt", "lone_phase", "overlap", "imbalance",
-    "clock", "interlock_late", "goes_on", "output_while_open", "count", "wrong_protocol", "no_pulses", "torn", "too_slow",
-    "legs_swapped",
+    "clock", "interlock_late", "output_while_open", "count", "wrong_protocol", "no_pulses", "torn", "too_slow",
+    "legs_swapped", "goes_on",
 }  # fmt: skip
 
 
