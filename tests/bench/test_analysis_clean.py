@@ -130,6 +130,15 @@ def test_dead_times_bursts_and_periods_are_in_the_boards_time_within_their_bound
             assert found["u"] < 0.02
 
 
+def test_a_clean_train_never_fails_however_coarse_the_samples():
+    cfg = planted.cfg("slow", width_us=400, gap_us=255, duration_ms=170_000)
+    pulses = planted.pulses(cfg)
+    for seed in range(30):
+        bench = Bench("125 ns", seed, seed * 1.7 - 27)
+        bench.over = 20 * US
+        assert analyse(bench.capture({1: pulses}), {1: cfg}).verdict == "cannot_tell", seed
+
+
 def test_a_session_cut_by_the_interlock_and_begun_anew_passes():
     cfg = planted.cfg("alternating")
     one = planted.pulses(cfg)

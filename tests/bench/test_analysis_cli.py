@@ -137,6 +137,14 @@ def test_channels_that_nothing_was_asked_of_are_said_and_not_judged(rheo, cfg, t
     assert rheo(tmp_path / "one.vcd", "--protocol", PRESET, "--channel", 1, "--channel", 2)[0] == 7
 
 
+def test_a_channel_that_was_to_play_and_does_not_move_fails(rheo, cfg, tmp_path):
+    capture = Bench("8 ns", 1, 12).capture({1: planted.pulses(cfg, 0, 400), 2: planted.pulses(cfg, 0, 0)})
+    capture.trains = {1: cfg, 2: cfg}
+    files.save(tmp_path / "half.vcd", capture)
+    code, out, _ = rheo(tmp_path / "half.vcd")
+    assert code == 7 and "channel 2, no_pulses" in out
+
+
 def test_signals_of_any_name_are_mapped(rheo, cfg, tmp_path):
     capture = Bench("8 ns", 1, 12).capture({1: planted.pulses(cfg, 0, 400)})
     capture.signals = {"D0": capture.signals["CH1_A"], "D1": capture.signals["CH1_B"]}

@@ -219,6 +219,9 @@ class Track:
         at, _ = self._of()
         starts = self.pulses.starts[at]
         judged = judge(off, self.u, verdict.TICK_PS)
+        unsure = judged.fail & (np.abs(off) - 2 * self.u <= verdict.TICK_PS)  # the line through samples is off as well
+        judged.fail &= ~unsure
+        judged.doubt |= unsure
         self._tell("start", judged, starts, 0, off / 1000, self.u / 1000,
                    lambda w, f: f"A pulse starts {abs(f):.10g} ns {'late' if f > 0 else 'early'} of its time.",
                    f"starts of pulses to {verdict.TICK_PS // 1000} ns", verdict.TICK_PS // 2)  # fmt: skip

@@ -32,7 +32,7 @@ def analyze(app, file, ref, numbers, pairs, clock_ppm, sample_rate, expect, reco
         raise UsageError("expect_twice", "--expect and --record both say how many pulses.", "Give one of them.")
     cfg = _config(ref)
     capture = files.load(file, mapping=_mapping(pairs), sample_rate_hz=_rate(sample_rate))
-    channels = sorted(set(numbers)) or [n for n in capture.channels if capture.moves(n)] or capture.channels
+    channels = sorted(set(numbers)) or _channels(capture, cfg)
     if not channels:
         has = ", ".join(sorted(capture.signals)) or "none"
         message = f"{file}: no signal is a leg of a channel; its signals: {has}."
@@ -49,6 +49,13 @@ def analyze(app, file, ref, numbers, pairs, clock_ppm, sample_rate, expect, reco
     app.answer(result.data(), result.text)
     if result.verdict != PASS:
         raise click.exceptions.Exit(EXIT_BENCH)
+
+
+def _channels(capture, cfg):
+    """Channels to judge where nobody names them: those that the file says were to play, else all that move."""
+    if cfg is None and capture.trains:
+        return sorted(capture.trains)
+    return [n for n in capture.channels if capture.moves(n)] or capture.channels
 
 
 def _config(ref):
