@@ -115,6 +115,14 @@ def _judge_clock(ratio, runs, capture, board_ppm, instrument_ppm, findings):
             better = "A better clock in the instrument (--clock-ppm) could tell."
             text += " A longer capture could tell." if by > board_ppm else f" {better}"
         findings.add("clock", None, None, 0, round(off, 4), round(by, 4), text, how)
+    elif ratio.local and (sure := min(v + e for v, e in places)) + verdict.WANDER_PPM < max(v - e for v, e in places):
+        how = CANNOT_TELL
+        apart = max(v - e for v, e in places) - sure
+        text = (
+            f"The two clocks wander against each other by {apart:.3g} ppm or more; crystals do by {verdict.WANDER_PPM}"
+        )
+        text += " ppm at most, so one of them is none, or samples were lost."
+        findings.add("clock", None, None, verdict.WANDER_PPM, round(apart, 4), None, text, how)
     return {
         "value": round(value, 4),
         "u": round(u, 4),
