@@ -115,3 +115,14 @@ def test_words_that_cannot_be_used_are_refused_before_any_board_is_asked(words, 
     pytest.importorskip("rheobase.bench.files")
     answer = call("bench", "capture", *words, "-p", "/dev/there-is-no-such-port")
     assert answer.code == code and said in answer.err, answer.err
+
+
+@pytest.mark.parametrize("duration", ["0s", "500ms", "100h"])
+def test_a_duration_that_the_board_would_refuse_is_refused_before_it_is_played_or_counted(
+    emulated, tmp_path, monkeypatch, duration
+):
+    """0 is not "unless told otherwise"; and the pulses of 100 hours are not counted for half a minute first."""
+    monkeypatch.setattr(own, "room", lambda cfg: pytest.fail("counted"))
+    answer = call("bench", "capture", "--duration", duration, "-p", emulated.pty)
+    assert answer.code == 5 and "Duration" in answer.err and "Playing" not in answer.err, answer.err
+    assert not list(tmp_path.glob("*.vcd"))

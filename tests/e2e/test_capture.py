@@ -7,12 +7,13 @@ time lie within one look of each other, whatever the wire. Legs move on the emul
 import pytest
 from dut import BASE, MS, Dut, Refusal
 from rheobase.bench import own
-from rheobase.emulator import rawrepl
+from rheobase.emulator import cpu, rawrepl
 from rheobase.emulator.snapshot import in_child
 from rheocore import messages
 
 LOOK_NS = 16
 DMA, PIO1 = 0x50000000, 0x50300000
+MULTI_TRIGGER = 0x430
 NOT_OURS = (3, 8, 9, 10, 11)  # channels of the DMA that neither the leases nor the cutoff use
 BENCH = {"bench": True, "amplitude_ua": 0, "duration_ms": 1000}
 THREE = {1: {**BENCH, "period_us": 5_000}, 2: {**BENCH, "period_us": 3_001, "width_us": 250}, 3: BENCH}
@@ -334,6 +335,29 @@ def test_a_cutoff_brought_nearer_ends_the_session_by_itself(booted):
     # the hold comes 400 ms after the first item's start: the pulse of 395 ms is the last
     assert len(train.pulses) == 80
     assert edges[-1][0] - edges[0][0] < 400 * MS
+
+
+def late(dut, cutoff_ms, delay_ms):
+    begin(dut, {1: {**BENCH, "width_us": 400}})
+    write, pokes = dut.board.mcu.dma.write_uint32, []
+
+    def watched(offset, value):
+        write(offset, value)
+        if offset == MULTI_TRIGGER:  # the cutoff counts from here on; the CPU goes on late
+            pokes.append(value)
+            dut.board.at(dut.board.now_ns + 40_000, lambda: cpu.hang(dut.board, delay_ms))
+
+    dut.board.mcu.dma.write_uint32 = watched
+    dut.board.edges.clear()
+    dut.call("start", token=dut.token, cutoff_ms=cutoff_ms)
+    dut.run_ms(100)
+    return len(pokes), len(dut.leg_edges()), dut.call("status")["fault"]
+
+
+@pytest.mark.parametrize("delay_ms", [3, 5.3, 5.6, 20])
+def test_a_cutoff_that_comes_before_the_first_item_is_not_taken_back(booted, delay_ms):
+    """A collection at the wrong moment: its hold stands, and no pulse begins that the latch would cut."""
+    assert in_child(late, booted, 1, delay_ms) == (1, 0, "cutoff")
 
 
 def levers(dut):

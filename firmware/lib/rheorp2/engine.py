@@ -120,14 +120,18 @@ class Engine:
         early_ms = hw.now_ms()
         hw.wr(hw.PIO_CTRL + hw.SET, mask | mask << 8)  # enable and restart dividers: the same tick for all
         hw.wr(hw.PIO_FDEBUG, mask << 24 | mask << 16)
-        if first and counter(3) == block.guard_watch:  # if it has latched, its hold must stand
+        if first and not self._over():  # if it has latched, or the cutoff has come, its hold must stand
             hw.wr(hw.PIO_IRQ, HOLD)  # go
-            if counter(3) != block.guard_watch:
+            if self._over():
                 hw.wr(hw.PIO_IRQ_FORCE, HOLD)
         late_ms = hw.now_ms()
         for _n, feed in pairs:
             feed.started(early_ms, late_ms)
         return late_ms
+
+    def _over(self):
+        """True if the guard has latched, or the cutoff holds already: a near one may come in a collection."""
+        return counter(3) != self.block.guard_watch or self.cutoff.fired()
 
     def service(self, n, feed, set_ua):
         """Renew the lease of channel n and account what it played. None, or the fault."""

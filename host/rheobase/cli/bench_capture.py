@@ -33,6 +33,7 @@ def capture(app, protocol, channels, duration, out):
     out = output_file(out, "--out")
     with discovery.connect(app.port, app.note) as board:
         order.must_have(numbers, board.info)
+        _refuse(dict.fromkeys(numbers, cfg), order.ratings(board.info))
         path = out or output_file(_name(board.info["serial"]), "--out")
         try:
             app.note(_what(board, cfg, numbers))
@@ -59,11 +60,22 @@ def _config(ref, duration):
 
     duration_ms = None if duration is None else order.quantity(duration, "duration", "--duration")
     if ref is None:
-        return {**own.TRAIN, "duration_ms": duration_ms or own.TRAIN["duration_ms"]}
+        return {**own.TRAIN, "duration_ms": own.TRAIN["duration_ms"] if duration_ms is None else duration_ms}
     found = library.load(ref)
     if duration_ms is None and found["session"]["duration_s"] * 1000 > LONGEST_MS:
         duration_ms = LONGEST_MS
     return order.Part(1, found, 0, duration_ms).cfg
+
+
+def _refuse(configs, ratings):
+    """Raise Refused for what the board would refuse, before anything is counted, said or sent."""
+    from rheocore import limits
+
+    from rheobase.errors import Refused
+    from rheobase.link import words
+
+    for _, code, field, value, bound in limits.judge_all(configs, ratings):
+        raise Refused("refused", words.refusal(code, field, value, bound), "Nothing was sent to the board.")
 
 
 def _name(serial):
