@@ -39,6 +39,14 @@ BROKEN = {
         "rheocore/plan.py", "max(1, (2 * segment_us // one_us + 1) // 2)", "max(1, segment_us // one_us)",
         "alternating/1", "",
     ),
+    "plan: a rest shorter than a rest item": (
+        "rheocore/plan.py", """        if 0 < interval_us - dur_us < _REST:
+            dur_us -= _REST
+""", "", "alternating/1", "",
+    ),
+    "channel: a pause gives the time before it back": (
+        "rheocore/channel.py", "self.left_us -= feeder.t_us", "self.left_us -= 0", "pause/1", "make the session",
+    ),
     "config: periods rounded down": (
         "rheocore/config.py", "(1_000_000_000 + millihz // 2) // millihz", "1_000_000_000 // millihz",
         "modulated/1", "",

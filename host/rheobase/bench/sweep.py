@@ -95,12 +95,11 @@ class Sweep:
         with Interrupts() as self.signals, results.Progress(self.folder, self.head) as progress:
             begun = datetime.fromisoformat(progress.head["begun_utc"]).strftime("%Y%m%dT%H%M%SZ")
             self.stem = f"{progress.head['serial']}-{begun}"  # of every file of this sweep
-            if progress.resumed:
-                self._settle()
             wanted = [cell.id for cell in self.plan.cells]
             done = {row["cell"] for row in progress.rows}
             self.view.begin(self.plan, len(done), self.board.emulated)
             try:
+                self._settle()
                 for play in self.plan.plays:
                     left = [cell for cell in play.cells if cell.id not in done]
                     self._unless_stopped()
