@@ -137,6 +137,11 @@ def test_a_good_board_passes_every_kind_of_cell_and_leaves_three_files(tmp_path)
     assert results.load(paths["json"]) == json.loads(json.dumps(result))
 
 
+def test_what_a_board_says_of_itself_names_no_file_outside_the_folder(tmp_path):
+    _, paths = swept(tmp_path / "out", board=Board(serial="../../x"))
+    assert all(Path(path).resolve().parent == tmp_path / "out" for path in paths.values())
+
+
 def spoiled(**legs):
     """A spoil() that does something to channel 1: leg=function of its times."""
 

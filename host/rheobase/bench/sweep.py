@@ -5,6 +5,7 @@ the session that was in play. A board that faults in a cell fails that cell; the
 """
 
 import contextlib
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +95,8 @@ class Sweep:
         self._must_be_free()
         with Interrupts() as self.signals, results.Progress(self.folder, self.head) as progress:
             begun = datetime.fromisoformat(progress.head["begun_utc"]).strftime("%Y%m%dT%H%M%SZ")
-            self.stem = f"{progress.head['serial']}-{begun}"  # of every file of this sweep
+            serial = re.sub(r"[^\w-]", "_", progress.head["serial"])  # a board may say anything
+            self.stem = f"{serial}-{begun}"  # of every file of this sweep
             wanted = [cell.id for cell in self.plan.cells]
             done = {row["cell"] for row in progress.rows}
             self.view.begin(self.plan, len(done), self.board.emulated)
