@@ -308,9 +308,12 @@ def rules(instrument, said):
         "said_of_it": said or "nothing was said with --instrument",
         "its_clock": "The board's own, so the crystal is not judged here: a logic analyser's file can "
         "(`rheo bench analyze`). Rates and widths are right as far as the crystal is.",
+        "commanded": "By the plan in the library of this rheo, which a firmware of the same hash shares. Rates and "
+        "counts of the combinations, bursts and of time over are worked out by the bench itself as well, those of the "
+        "other trains are not.",
         "uncertainty": "A hard bound, not a standard deviation: no figure is off by more than it.",
         "rule": "A figure passes if its deviation and its uncertainty together are within the tolerance, fails if the "
         "deviation less the uncertainty is beyond it, and cannot be told in between.",
-        "not_judged": "Currents, loads and leads: the set-point was 0 mA, and nothing beyond the pads was looked at. How "
-        "soon a stop command is obeyed. The cutoff where it stands in a session: it was brought near.",
+        "not_judged": "Currents, loads and leads: the set-point was 0 mA, and nothing beyond the pads was looked at. "
+        "How soon a stop command is obeyed. The cutoff where it stands in a session: it was brought near.",
     }

@@ -57,21 +57,20 @@ class Hand:
 
 
 class EmulatedHand(Hand):
-    """The interlock of the emulated board at `port`."""
+    """The interlock of the emulated board at `port`, opened in a phase: so it shows how fast the legs fall."""
 
     def __init__(self, port):
         self.port = port
 
     def open(self):
-        self._set(False)
-
-    def close(self):
-        self._set(True)
-
-    def _set(self, closed):
         from rheobase.emulator import switch
 
-        switch.set_interlock(self.port, closed)
+        switch.open_in_phase(self.port)
+
+    def close(self):
+        from rheobase.emulator import switch
+
+        switch.set_interlock(self.port, True)
 
 
 class Sweep:
