@@ -93,6 +93,15 @@ def test_the_figures_of_an_end_are_compared_too(made, tmp_path, capsys):
     assert "cutoff/2: last edge after the first" in capsys.readouterr().out
 
 
+def test_a_figure_that_nothing_bounds_is_not_said_to_have_moved(made):
+    """How long a pause lasted is the host's doing."""
+    before, after = other(made[0]), other(made[0])
+    for result, ms in ((before, 417.0), (after, 419.5)):
+        low = {"what": "low in the pause", "value": ms, "u": 0.001, "unit": "ms", "most": None}
+        cell(result, CELLS[1])["extra"] = [low]
+    assert compare.compare(before, after)["same"]
+
+
 def test_cells_of_only_one_are_named_and_make_neither_worse(made, tmp_path, capsys):
     b = other(made[0])
     gone = b["cells"].pop(0)

@@ -13,6 +13,7 @@ import pytest
 from bench.stand_in import Board, Playing
 from rheobase import boards
 from rheobase.bench import matrix, results, sweep
+from rheobase.cli.bench_sweep import summary
 from rheobase.cli.main import main
 from rheobase.errors import EXIT_BENCH, DeviceFault, DeviceLost, HostError, Refused, RheoError, UsageError
 from rheocore import config, items, limits
@@ -134,6 +135,11 @@ def test_a_good_board_passes_every_kind_of_cell_and_leaves_three_files(tmp_path)
     assert {os.path.basename(p) for p in paths.values()} == set(os.listdir(tmp_path))
     assert all(os.path.basename(p).startswith("E6614103E7000001-") for p in paths.values())
     assert results.load(paths["json"]) == json.loads(json.dumps(result))
+
+
+def test_what_a_board_says_of_itself_names_no_file_outside_the_folder(tmp_path):
+    _, paths = swept(tmp_path / "out", board=Board(serial="../../x"))
+    assert all(Path(path).resolve().parent == tmp_path / "out" for path in paths.values())
 
 
 def spoiled(**legs):
@@ -259,21 +265,68 @@ def test_without_anybody_at_the_interlock_its_cell_is_not_run_and_neither_passes
     found, paths = swept(tmp_path, part("interlock/3", "stop/1"), hand=hand)
     assert found["counts"] == {"pass": 2, "fail": 0, "cannot_tell": 0, "not_run": 1} and found["verdict"] == "pass"
     assert found["cells"][-1]["reasons"] == [hand.absent]
-    assert hand.absent in Path(paths["html"]).read_text()
+    page = Path(paths["html"]).read_text()
+    assert hand.absent in page
+    assert "PASS OF WHAT WAS RUN: 2 of 3 cells; 1 NOT RUN" in page and 'class="box warn result"' in page
+    assert summary(found, paths).startswith("PASS of what was run:")
     alone, _ = swept(tmp_path / "alone", part("interlock/3"), hand=hand)
     assert alone["verdict"] == "cannot_tell"
 
 
-def test_nobody_opened_the_interlock_in_time_is_not_run(tmp_path):
-    playing = Playing(result={"stop_reason": "time_over", "fault": None})
+def test_an_interlock_that_is_not_seen_to_open_cannot_be_told(tmp_path):
+    """Nobody opened it, or the board does not see it: the second must not look like a pass."""
+    playing = Playing()
 
     def play(*args, **options):
         capture, result = playing(*args, **options)
-        capture.signals["INTERLOCK"].edges_ps = capture.signals["INTERLOCK"].edges_ps[:0]
+        if "INTERLOCK" in capture.signals:
+            capture.signals["INTERLOCK"].edges_ps = capture.signals["INTERLOCK"].edges_ps[:0]
+            result.update(stop_reason="time_over", fault=None)
         return capture, result
 
-    found, _ = swept(tmp_path, part("interlock/3"), play=play)
-    assert found["cells"][0]["verdict"] == "not_run" and "30 s" in found["cells"][0]["reasons"][0]
+    found, _ = swept(tmp_path, part("interlock/3", "stop/1"), play=play)
+    assert [row["verdict"] for row in found["cells"]] == ["pass", "pass", "cannot_tell"]
+    row = found["cells"][-1]
+    assert "30 s" in row["reasons"][0]
+    assert found["verdict"] == "cannot_tell"
+
+
+def test_an_interlock_that_is_open_at_the_start_is_asked_to_be_closed_and_fails_no_cell(tmp_path):
+    board = Board()
+    board.status_now = {"state": "idle", "fault": None, "fault_channel": None, "interlock": False}
+    asked = []
+
+    class Closer(Hand):
+        def close(self):
+            asked.append(True)
+            board.status_now = {**board.status_now, "interlock": True}
+
+    playing = Playing()
+
+    def play(*args, **options):
+        assert board.status_now["interlock"], "a session was begun with the interlock open"
+        return playing(*args, **options)
+
+    found, _ = swept(tmp_path, board=board, play=play, hand=Closer())
+    assert asked == [True] and found["verdict"] == "pass"
+
+
+def test_a_pause_that_gives_time_back_fails(tmp_path):
+    """One pulse more than commanded may be: the stretches end with a whole item each."""
+
+    def spoil(more):
+        def change(n, legs):
+            for times in legs.values():
+                for _ in range(more):
+                    times += [times[-2] + 20_000, times[-1] + 20_000]
+
+        return change
+
+    for more, verdict in ((1, "pass"), (2, "fail")):
+        found, _ = swept(tmp_path / str(more), part("pause/2"), play=Playing(spoil(more)))
+        row = next(row for row in found["cells"] if row["cell"] == "pause/2")
+        said = any("make the session" in reason for reason in row["reasons"])
+        assert said == (verdict == "fail"), row["reasons"]
 
 
 # -- going on ------------------------------------------------------------------------------------------------------
@@ -409,7 +462,16 @@ def test_the_report_is_one_page_that_escapes_every_text_and_hides_no_bad_cell(tm
     for row in found["cells"]:
         for reason in row["reasons"]:
             assert reason.split("<")[0].strip() in page
-    for said in ("FAIL", "CANNOT TELL", "NOT RUN", found["matrix"], found["firmware_hash"], "Not a medical device"):
+    for said in (
+        "FAIL",
+        "CANNOT TELL",
+        "NOT RUN",
+        "How soon a stop command is obeyed",
+        "those of the other trains are not",
+        found["matrix"],
+        found["firmware_hash"],
+        "Not a medical device",
+    ):
         assert said in page
     assert "EMULATED" not in page
     emulated, paths = swept(tmp_path / "e", part("stop/1"), board=Board(emulated=True))

@@ -31,6 +31,10 @@ BROKEN = {
     "pio: the fixed part a tick longer": (
         "rheorp2/pio_programs.py", "set(y, 4).side(0)[6]", "set(y, 4).side(0)[7]", USUAL, "",
     ),
+    "pio: a guard that takes 31 clocks longer": (
+        "rheorp2/pio_programs.py", "irq(4)  # hold everything", "irq(4)[31]  # hold everything", "interlock/1",
+        "100 ns at most",
+    ),
     "plan: a burst of one pulse fewer": (
         "rheocore/plan.py", 'self.count = cfg["burst_pulses"]', 'self.count = cfg["burst_pulses"] - 1', "burst/1",
         "pulses are commanded",
@@ -38,6 +42,14 @@ BROKEN = {
     "plan: a dwell rounded down": (
         "rheocore/plan.py", "max(1, (2 * segment_us // one_us + 1) // 2)", "max(1, segment_us // one_us)",
         "alternating/1", "",
+    ),
+    "plan: a rest shorter than a rest item": (
+        "rheocore/plan.py", """        if 0 < interval_us - dur_us < _REST:
+            dur_us -= _REST
+""", "", "alternating/1", "",
+    ),
+    "channel: a pause gives the time before it back": (
+        "rheocore/channel.py", "self.left_us -= feeder.t_us", "self.left_us -= 0", "pause/1", "make the session",
     ),
     "config: periods rounded down": (
         "rheocore/config.py", "(1_000_000_000 + millihz // 2) // millihz", "1_000_000_000 // millihz",
@@ -65,7 +77,8 @@ def swept(image_bin, cell, folder):
     """The result of one cell of the matrix of a board of which only channel 1 is used."""
     play = next(play for play in matrix.make([1], quick=True).plays if play.cells[0].id == cell)
     with launch.start(image_bin=image_bin) as emulated, open_board(emulated.pty, True) as board:
-        return sweep.Sweep(board, matrix.Matrix((play,), True), folder, {}).run()[0]
+        plan, hand = matrix.Matrix((play,), True), sweep.EmulatedHand(emulated.pty)
+        return sweep.Sweep(board, plan, folder, {}, hand).run()[0]
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -45,6 +45,8 @@ def test_every_kind_of_cell_passes_on_the_real_image(tmp_path, board_image):
     assert {row["cell"]: row["reasons"] for row in result["cells"]} == {cell.id: [] for cell in plan.cells}
     assert set(kinds) == {"combination", *matrix.TRAINS, *matrix.ENDS} - {"train"}
     assert result["verdict"] == "pass" and result["emulated"] and result["board"] == boards.DEFAULT
+    [late] = next(row["extra"] for row in result["cells"] if row["kind"] == "interlock")
+    assert late["u"] < late["value"] <= 100 - late["u"], "an emulated interlock opens in a phase: its latency is seen"
     assert all(row["pulses"]["pins"] == row["pulses"]["board"] > 0 for row in result["cells"])
     assert len(xml.parse(paths["xml"]).getroot().findall(".//testcase")) == len(plan.cells)
 

@@ -51,14 +51,15 @@ def failed(cell, reason):
 
 
 def untold(cell, reason):
-    """The row of a cell whose capture cannot be trusted."""
+    """The row of a cell whose capture cannot be trusted, or does not show what was to be seen."""
     return _row(cell, "cannot_tell", [reason])
 
 
 def judge(play, cell, capture, result):
     """The row of a cell. capture, result: what own.play() returned of its session."""
     if play.act == "interlock" and result["stop_reason"] == "time_over" and not len(_opened(capture)):
-        return not_run(cell, f"Nobody opened the interlock within {matrix.WAIT_MS // 1000} s.")
+        seen = f"The board saw no opening of the interlock within {matrix.WAIT_MS // 1000} s"
+        return untold(cell, f"{seen}: nobody opened it, or the board does not see it.")
     return _Judging(play, cell, capture, result).row()
 
 
@@ -157,6 +158,10 @@ class _Judging:
                             if e["detail"] == "ramp_up" and e["t_ms"] > paused), None)  # fmt: skip
         if paused is None or resumed is None:
             return self._say(False, "The board did not pause and resume.")
+        # The stretches last as long as the session without the pause; each ends with an item, whole or not begun.
+        most = len(matrix.starts_us(self.cfg)) + 1
+        pins = self.data["pulses"]
+        self._say(most - 2 <= pins <= most, f"{most - 2} to {most} pulses make the session, {pins} are on the pins.")
         starts = self._legs()[0].edges_ps[::2]
         low_ms = int(np.diff(starts).max()) / PS_PER_MS
         self.extra.append({"what": "low in the pause", "value": low_ms, "u": 0.001, "unit": "ms", "most": None})
@@ -303,8 +308,12 @@ def rules(instrument, said):
         "said_of_it": said or "nothing was said with --instrument",
         "its_clock": "The board's own, so the crystal is not judged here: a logic analyser's file can "
         "(`rheo bench analyze`). Rates and widths are right as far as the crystal is.",
+        "commanded": "By the plan in the library of this rheo, which a firmware of the same hash shares. Rates and "
+        "counts of the combinations, bursts and of time over are worked out by the bench itself as well, those of the "
+        "other trains are not.",
         "uncertainty": "A hard bound, not a standard deviation: no figure is off by more than it.",
         "rule": "A figure passes if its deviation and its uncertainty together are within the tolerance, fails if the "
         "deviation less the uncertainty is beyond it, and cannot be told in between.",
-        "not_judged": "Currents, loads and leads: the set-point was 0 mA, and nothing beyond the pads was looked at.",
+        "not_judged": "Currents, loads and leads: the set-point was 0 mA, and nothing beyond the pads was looked at. "
+        "How soon a stop command is obeyed. The cutoff where it stands in a session: it was brought near.",
     }

@@ -72,9 +72,10 @@ def _moved(cell, before, after):
 
 
 def _figures(row):
-    """{name: (value, its uncertainty, unit)}."""
+    """{name: (value, its uncertainty, unit)}. What has no bound, as the length of a pause, is the host's moment."""
     found = {f"worst {name}": (worst["off_ns"], worst["u_ns"], "ns") for name, worst in row["worst"].items()}
-    return found | {extra["what"]: (extra["value"], extra["u"], extra["unit"]) for extra in row["extra"]}
+    ends = {extra["what"]: (extra["value"], extra["u"], extra["unit"]) for extra in row["extra"] if extra.get("most")}
+    return found | ends
 
 
 def text(found):

@@ -207,8 +207,9 @@ def _train(kind):
     if kind == "burst":
         cfg, words = config(100, 100, burst_period_us=500_000, burst_pulses=7), "7 pulses at 100 Hz, twice a second"
     elif kind == "alternating":
-        cfg = config(4, 100, alt_period_us=period_us(100), dwell_ms=400, duration_ms=1600)
-        words = "4 Hz and 100 Hz, 0.4 s each"
+        # 16,004 us: an item of 16 ms and less than a rest item takes beside it, so that the pulse's must be shorter
+        cfg = config(4, 100, alt_period_us=16_004, dwell_ms=400, duration_ms=1600)
+        words = "4 Hz and 62.5 Hz, 0.4 s each"
     elif kind == "modulated":
         cfg = config(lo_millihz=10_000, hi_millihz=120_000, lo_width_us=300, hi_width_us=100, duration_ms=1200)
         cfg, words = cfg | {"cycle_ms": 1000}, "10 to 120 Hz, 300 to 100 µs, in 1 s"

@@ -5,6 +5,7 @@ the session that was in play. A board that faults in a cell fails that cell; the
 """
 
 import contextlib
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,21 +57,20 @@ class Hand:
 
 
 class EmulatedHand(Hand):
-    """The interlock of the emulated board at `port`."""
+    """The interlock of the emulated board at `port`, opened in a phase: so it shows how fast the legs fall."""
 
     def __init__(self, port):
         self.port = port
 
     def open(self):
-        self._set(False)
-
-    def close(self):
-        self._set(True)
-
-    def _set(self, closed):
         from rheobase.emulator import switch
 
-        switch.set_interlock(self.port, closed)
+        switch.open_in_phase(self.port)
+
+    def close(self):
+        from rheobase.emulator import switch
+
+        switch.set_interlock(self.port, True)
 
 
 class Sweep:
@@ -94,13 +94,13 @@ class Sweep:
         self._must_be_free()
         with Interrupts() as self.signals, results.Progress(self.folder, self.head) as progress:
             begun = datetime.fromisoformat(progress.head["begun_utc"]).strftime("%Y%m%dT%H%M%SZ")
-            self.stem = f"{progress.head['serial']}-{begun}"  # of every file of this sweep
-            if progress.resumed:
-                self._settle()
+            serial = re.sub(r"[^\w-]", "_", progress.head["serial"])  # a board may say anything
+            self.stem = f"{serial}-{begun}"  # of every file of this sweep
             wanted = [cell.id for cell in self.plan.cells]
             done = {row["cell"] for row in progress.rows}
             self.view.begin(self.plan, len(done), self.board.emulated)
             try:
+                self._settle()
                 for play in self.plan.plays:
                     left = [cell for cell in play.cells if cell.id not in done]
                     self._unless_stopped()

@@ -136,7 +136,8 @@ def summary(result, paths):
     numbers = result["counts"]
     board = f"{result['board']} {result['serial']}" + (" (emulated)" if result["emulated"] else "")
     counted = ", ".join(f"{numbers[name]} {word}" for name, word in WORDS.items() if numbers[name])
-    lines = [f"{WORDS[result['verdict']]}: {board}", f"  cells      {counted}"]
+    partly = " of what was run" if result["verdict"] == "pass" and numbers["not_run"] else ""
+    lines = [f"{WORDS[result['verdict']]}{partly}: {board}", f"  cells      {counted}"]
     bad = _bad(result)
     for row in bad[:8]:
         lines += _wrapped(f"  {WORDS[row['verdict']]:<11}{row['cell']}: {row['reasons'][0]}", 13)

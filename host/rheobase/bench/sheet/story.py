@@ -68,6 +68,8 @@ def _verdict(result):
     numbers = result["counts"]
     done = sum(numbers.values()) - numbers["not_run"]
     head = f"{results.WORDS[result['verdict']]}: {numbers['pass']} of {done} cells passed"
+    if result["verdict"] == "pass" and numbers["not_run"]:
+        head = f"PASS OF WHAT WAS RUN: {numbers['pass']} of {len(result['cells'])} cells; {numbers['not_run']} NOT RUN"
     more = [f"{numbers[name]} {words}" for name, words in (("fail", "failed"), ("cannot_tell", "could not be told"))
             if numbers[name]]  # fmt: skip
     if numbers["not_run"]:
@@ -75,7 +77,7 @@ def _verdict(result):
     text = (", ".join(more).capitalize() + ".") if more else "Every cell of the matrix was run."
     if result["verdict"] == "pass":
         text += " Every figure lies within its tolerance, its uncertainty added."
-    return LEVEL[result["verdict"]], head, text
+    return "warn" if numbers["not_run"] and result["verdict"] == "pass" else LEVEL[result["verdict"]], head, text
 
 
 def _head(result):
