@@ -110,7 +110,9 @@ def markdown(results):
     )
     for train in cases.TRAINS:
         out += _train(train, [row for row in results["runs"] if row["train"] == train.name])
-    return out + _says_timing() + _hangs(results["hangs"]) + _SAYS + _PUBLISHED.read_text(encoding="utf-8")
+    return (
+        out + _says_timing(results["runs"]) + _hangs(results["hangs"]) + _SAYS + _PUBLISHED.read_text(encoding="utf-8")
+    )
 
 
 def _train(train, rows):
@@ -149,17 +151,25 @@ def _cells(row, names):
     return [*cells, row["answers"]] if "answers" in names else cells
 
 
-def _says_timing():
-    return """What this says:
+def _says_timing(rows):
+    plain = [row for row in rows if row["maker"] in ("Timer", "loop")]
+    viper = [row for row in rows if row["maker"].endswith("viper")]
+    mean_us = round(sum(row["a_mean_ns"] + row["b_mean_ns"] for row in plain) / 2000 / len(plain))
+    worst_us = max(abs(row[key]) for row in plain for key in ("a_worst_ns", "b_worst_ns")) / 1000
+    net = [abs(row["net_ppm"]) for row in plain]
+    viper_us = max(abs(row[key]) for row in viper for key in ("a_worst_ns", "b_worst_ns")) / 1000
+    viper_ppm = max(abs(row["net_ppm"]) for row in viper)
+    return f"""What this says:
 
 - **PWM's widths, gap and period are as good as Rheobase's**, in every condition: both are hardware. What it lacks is
   the rest. It is counted and ended by software, so bursts have a pulse too few or too many once the program is late by
   half a period; below 7.5 Hz a slice cannot count the period at all (2 Hz has to be gated pulse by pulse); it takes a
   slice for each leg, six of eight for three channels; and it outlives its program (below).
-- **Viper with interrupts off makes phases nearly as good**, within 0.2 µs, though not alike to the nanosecond: up
-  to three parts in ten thousand remain. Its period is still the program's: a collection moves it by milliseconds.
-- Plain phases are 7 µs too long in the mean and up to 18 µs, A longer than B: 0.3 to 3 parts in a thousand of what is
-  delivered are left as direct current. While idle their period is good to some µs, as viper's is.
+- **Viper with interrupts off makes phases nearly as good**, within {viper_us:.2f} µs, though not alike to the
+  nanosecond: up to {viper_ppm:.0f} parts in a million remain. Its period is still the program's: a collection moves it
+  by milliseconds.
+- Plain phases are {mean_us} µs too long in the mean and up to {worst_us:.0f} µs: {min(net):.0f} to {max(net):.0f} parts
+  in a million of what is delivered are left as direct current. While idle their period is good to some µs, as viper's is.
 - A timer that was late makes up for it at once: two pulses stand closer than asked for, which at 400 Hz is a rate of
   more than 2 kHz for a moment.
 
