@@ -30,7 +30,8 @@ METHODS = {
     # left of the last one may run -> {state}
     "configure": {"channels": dict, "new": (int,)},
     "arm": {"bench": (int,)},  # bench 1: the operator confirms a board without the C hook -> {state, token}
-    # channels [1, 2]: default all; cutoff_ms: the hardware's own end of output sooner, bench only -> {state}
+    # channels [1, 2]: default all; cutoff_ms: the hardware's own end of output sooner, until the next start or resume,
+    # bench only -> {state}
     "start": {"token": int, "channels": (list,), "cutoff_ms": (int,)},
     "amplitude": {"token": int, "channel": int, "ua": int},  # new target of a channel -> {channel, ua}
     "pause": {},  # -> {state, confirmed}
