@@ -169,7 +169,7 @@ def _says_timing(rows):
   nanosecond: up to {viper_ppm:.0f} parts in a million remain. Its period is still the program's: a collection moves it
   by milliseconds.
 - Plain phases are {mean_us} µs too long in the mean and up to {worst_us:.0f} µs: {min(net):.0f} to {max(net):.0f} parts
-  in a million of what is delivered are left as direct current. While idle their period is good to some µs, like viper's.
+  in a million of what is delivered are left as direct current. Idle, their period is good to some µs, like viper's.
 - A timer that was late makes up for it at once: two pulses stand closer than asked for, which at 400 Hz is a rate of
   more than 2 kHz for a moment.
 
