@@ -107,8 +107,8 @@ ERRORS = {
     ),
     "no_room": (
         -32018,
-        "So many edges do not fit into the board: about {most} a wire do.",
-        "Capture a shorter time, or fewer wires.",
+        "So many edges do not fit into the board: about {most} a leg do.",
+        "Capture a shorter time, or fewer channels.",
     ),
     "no_capture": (-32017, "The board holds no capture.", "Begin one first."),
     "no_hook": (

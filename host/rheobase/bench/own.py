@@ -188,14 +188,17 @@ def play(board, configs, channels=None, interlock=False, edges=EDGES, cutoff_ms=
             _unless_stopped(signals)
             board.call("start", {"token": client.token, **sooner})
             _to_the_end(player, signals, during)
+            signals.emergency_fd = None  # output is off: Ctrl-C to the board would only throw the capture away
+            client.also = ()
+            result = board.call("result")
+            capture, began_ms = _bring(board)
+            _unless_stopped(signals)
         except BaseException as error:
             _make_safe(board, error)
             raise
         finally:
             client.also = ()
             client.token = None
-    result = board.call("result")
-    capture, began_ms = _bring(board)
     capture.trains = {n: configs[str(n)] for n in numbers}
     events = [{**event, "t_ms": event["dev_us"] // 1000 - began_ms} for event in player.events]
     return capture, {**result, "events": events}
