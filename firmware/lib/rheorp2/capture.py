@@ -63,7 +63,7 @@ class Capture:
                 fits -= fits // 8 + 1
         if fits < room:
             self.buffers = ()
-            return (fits - fits // 32) // 100 * 100  # how much there is changes a little from one call to the next
+            return (fits - fits // 16) // 100 * 100  # a configuration takes 4 kB of it
         self.wires = tuple(wires)
         for i in range(len(edges[0])):
             hw.wr(_MEM + 4 * i, edges[0][i])
