@@ -200,3 +200,7 @@ def test_the_group_lists_its_commands_and_imports_none_of_them():
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert all(verb in out for verb in ("capture", "analyze", "sweep", "compare"))
     assert "rheobase.cli.bench" in out.split() and "rheobase.cli.bench_sweep" not in out.split()
+
+
+def test_a_command_that_is_not_there_is_a_usage_error():
+    assert main.main(["bench", "analyse"]) == 2
