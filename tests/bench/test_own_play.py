@@ -81,7 +81,9 @@ def test_a_player_hears_of_the_time_and_may_pause_resume_and_stop(emulated):
         assert result["channels"][str(n)]["charge_nc"] == 0
     paused_ms = next(e["t_ms"] for e in result["events"] if e["detail"] == "paused")
     gap = int(np.argmax(np.diff(rises[1])))
-    assert abs(int(rises[1][gap]) / 1e9 - paused_ms) <= 11  # the last pulse before the pause: a period and 1 ms
+    assert (
+        -1 <= paused_ms - int(rises[1][gap]) / 1e9 <= 26
+    )  # the last pulse before the pause: a period, and a stop's 15 ms
 
 
 def test_ctrl_c_stops_the_output_first_and_leaves_no_file(emulated, tmp_path, monkeypatch, capsys):
