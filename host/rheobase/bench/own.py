@@ -19,7 +19,7 @@ from rheobase.halt import halt
 from rheobase.interrupt import Interrupts
 from rheobase.link import words
 
-EDGES = messages.CAPTURE_EDGES  # a wire, unless asked for otherwise
+EDGES = messages.CAPTURE_EDGES  # a leg, unless asked for otherwise
 TRAIN = {  # what is played where nothing else is asked for: 100 pulses of 200, 50 and 200 us
     "kind": "continuous",
     "mode": "tens",
@@ -62,7 +62,7 @@ def room(cfg):
 def arm(board, channels, interlock=False, edges=EDGES):
     """Begin a capture on a greeted Board that is in no session; it replaces the one before. Returns the wires' names.
 
-    channels: numbers, two at most; with the interlock one. edges: room for so many on each wire. The capture runs
+    channels: numbers, two at most; with the interlock one. edges: room for so many on each leg (256 on the interlock). It runs
     until fetch(); it changes nothing on any pin. Raises UsageError (busy, unknown wire, more edges than there is
     memory).
     """
