@@ -62,9 +62,9 @@ def room(cfg):
 def arm(board, channels, interlock=False, edges=EDGES):
     """Begin a capture on a greeted Board that is in no session; it replaces the one before. Returns the wires' names.
 
-    channels: numbers, two at most; with the interlock one. edges: room for so many on each leg (256 on the interlock). It runs
-    until fetch(); it changes nothing on any pin. Raises UsageError (busy, unknown wire, more edges than there is
-    memory).
+    channels: numbers, two at most; with the interlock one. edges: room for so many on each leg (256 on the
+    interlock). It runs until fetch(); it changes nothing on any pin. Raises UsageError (busy, unknown wire, more edges
+    than there is memory).
     """
     names = wires(channels, interlock)
     board.call("capture", {"wires": names, "edges": edges}, timeout_s=3.0)
