@@ -14,15 +14,17 @@ class Server:
     """session: the state machine. board: the description. info: dict of what hello adds.
 
     sense(n) -> (ua, ohms) or None. capture: rheorp2.capture.Capture, whose docstrings are the contract, or None.
+    inspect() -> INSPECT, asked only while nothing can play.
     """
 
-    def __init__(self, session, board, info, sense, capture=None):
+    def __init__(self, session, board, info, sense, capture=None, inspect=dict):
         self.session = session
         self.board = board
         self.info = info
         self.sense = sense
         self.capture = capture
         self.stall_ms = 0  # asked for by the bench: the app's loop takes it
+        self.inspect = inspect
         self.greeted = False
         self.last_id = -1
         self.last_reply = None
@@ -296,3 +298,9 @@ class Server:
             "channels": channels,
             "bad_lines": self.bad,
         }
+
+    def _inspect(self, params, now_ms):
+        state = self.session.state
+        if state in messages.BUSY:  # it reads the flash and moves the multiplexer
+            raise StateError("wrong_state", {"method": "inspect", "state": state})
+        return self.inspect()
