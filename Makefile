@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test image faults presets benchmark lint format types bench setup clean
+.PHONY: demo test image faults presets benchmark lint format types bench release setup clean
 
 demo: $(READY)
 	$(BIN)/python -m rheobase.demo --out demo-out
@@ -38,6 +38,9 @@ format: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+release: $(READY)
+	$(BIN)/python tools/release.py
 
 setup: $(READY)
 

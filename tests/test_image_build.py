@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do [ "$1" = -B ] && out=$2; case $1 in -DRHEO_STAGE=*) stage
 mkdir -p "$out"; echo "$stage" > "$out/stage"; touch "$out/Makefile"
 """
 MAKE = """#!/bin/sh
-echo "make MAKEFLAGS=$MAKEFLAGS CFLAGS=$CFLAGS $*" >> "$TRACE"
+echo "make MAKEFLAGS=$MAKEFLAGS CFLAGS=$CFLAGS SEED=$PYTHONHASHSEED $*" >> "$TRACE"
 case $2 in
 *mpy-cross) for a; do case $a in BUILD=*) touch "${a#BUILD=}/mpy-cross";; esac; done; exit 0;;
 esac
@@ -146,6 +146,13 @@ def test_settings_of_an_outer_make_do_not_get_in(bench, monkeypatch):
     monkeypatch.setenv("CFLAGS", "-O0")
     build(bench)
     assert "jobserver" not in trace(bench) and "-O0" not in trace(bench)
+
+
+def test_every_step_has_one_hash_seed_so_that_tables_made_from_sets_come_out_in_one_order(bench, monkeypatch):
+    monkeypatch.setenv("PYTHONHASHSEED", "4")
+    build(bench)
+    made = [line for line in trace(bench).splitlines() if line.startswith("make ")]
+    assert len(made) == 2 and all(" SEED=0 " in line for line in made)
 
 
 def test_a_failed_build_says_why_and_where_and_leaves_no_image(bench, monkeypatch):

@@ -1,105 +1,145 @@
-"""Copy a checked UF2 file onto the BOOTSEL volume of an RP2040. Finds the volume; does not wait for the board."""
+"""Check a UF2 file and copy it onto a BOOTSEL volume; bring a running board to BOOTSEL. Does not wait for its return.
+
+What came of it is comeback.py's to find out: a file that was copied is not yet a board that runs.
+"""
 
 import contextlib
 import errno
 import hashlib
 import os
-import string
-import sys
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-from rheobase.errors import DeviceLost, HostError
+from rheobase import bootsel, mpremote
+from rheobase.errors import EXIT_INTERRUPT, DeviceLost, HostError, Incompatible, RheoError, UsageError
+from rheobase.image import info, inside
 from rheobase.image import uf2 as uf2_file
 
-INFO_FILE = "INFO_UF2.TXT"
-BOARD_ID = "RPI-RP2"
+SUMS_FILE = "SHA256SUMS"
 _TARGET = "RHEOBASE.UF2"
 _CHUNK_BYTES = 64 * 1024  # each is on the volume before the next is written: progress and errors are true
-_HOLD_BOOTSEL = "Hold BOOTSEL while you plug the board in, and wait until its volume RPI-RP2 appears."
 _GONE = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ENOTCONN, errno.ESTALE, errno.EINVAL)
+_AGAIN = "Hold BOOTSEL, plug the board in again and repeat: the boot loader itself cannot be lost."
 
 
-def mount_points() -> list[Path]:
-    """Folders where a volume could be mounted on this system."""
-    if sys.platform == "win32":
-        return [Path(f"{letter}:\\") for letter in string.ascii_uppercase]
-    if sys.platform == "darwin":
-        return sorted(Path("/Volumes").glob("*"))
-    found = []
-    try:
-        for line in Path("/proc/self/mounts").read_text().splitlines():
-            fields = line.split()
-            if len(fields) > 2 and fields[2] in ("vfat", "msdos", "fuseblk"):
-                found.append(Path(fields[1].encode().decode("unicode_escape")))  # \040 is a space
-    except OSError:
-        pass
-    return found
+@dataclass(frozen=True)
+class Checked:
+    """A UF2 file that an RP2040 would take.
 
-
-def board_id(volume: Path) -> str | None:
-    """Board-ID of the boot loader whose volume this is, None if it is not one."""
-    try:
-        text = (volume / INFO_FILE).read_text(errors="replace")
-    except OSError:
-        return None
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip().lower() == "board-id":
-            return value.strip()
-    return ""
-
-
-def find_volume(volume: Path | None = None, candidates: list[Path] | None = None) -> Path:
-    """The one BOOTSEL volume of an RP2040, or `volume` if that is one.
-
-    Raises DeviceLost (exit 3): none, several (listed), or another chip's boot loader.
+    data: its bytes. image: what the flash holds afterwards, from its start. inside: what that says of itself.
+    compared: in words, what its SHA-256 was found to agree with; "" for nothing.
     """
-    if volume is not None:
-        volume = Path(volume)
-        if not volume.is_dir():
-            raise DeviceLost("no_volume", f"{volume} is not a mounted volume.", _HOLD_BOOTSEL)
-        found = [volume]
-    else:
-        found = [path for path in (mount_points() if candidates is None else candidates) if board_id(path) is not None]
-    right = [path for path in found if board_id(path) == BOARD_ID]
-    if len(right) == 1:
-        return right[0]
-    if right:
-        listed = ", ".join(str(path) for path in right)
-        raise DeviceLost("several_volumes", f"Several boards are in BOOTSEL: {listed}.", "Say which: --volume DIR")
-    if not found:
-        raise DeviceLost("no_volume", "No board in BOOTSEL was found.", _HOLD_BOOTSEL)
-    said = board_id(found[0])
-    if said is None:
-        raise DeviceLost("no_volume", f"{found[0]} is not the volume of a boot loader: no {INFO_FILE}.", _HOLD_BOOTSEL)
-    chip = "an RP2350" if said.startswith("RP2350") else f"a board that calls itself {said or 'nothing'}"
-    raise DeviceLost("wrong_volume", f"{found[0]} is {chip}, not an RP2040.", "The firmware needs an RP2040 (Pico).")
+
+    path: Path
+    data: bytes
+    image: bytes
+    sha256: str
+    inside: inside.Inside
+    compared: str
+
+    def describe(self) -> str:
+        """Two lines for people."""
+        compared = self.compared or f"nothing to compare it with: no {SUMS_FILE} beside it, not in the cache"
+        return f"{self.path.name}: {self.inside.describe()}\nSHA-256 {self.sha256} ({compared})"
 
 
-def flash(uf2: Path, volume: Path | None = None, dry_run: bool = False, progress=None) -> dict:
-    """Check `uf2` completely, find the volume, write it. progress(done_bytes, total_bytes) or None.
+def check(path: Path) -> Checked:
+    """Read `path` and check all of it. Raises UsageError with the first thing that is wrong."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError("no_uf2", f"{path} cannot be read: {error.strerror}.", "Name a UF2 file.") from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    compared = _compare(path, sha256)
+    image = uf2_file.to_bin(data, path.name)
+    if not inside.boots(image):
+        message = f"{path.name} would not boot: the checksum of its boot stage is wrong."
+        raise UsageError("bad_uf2", message, "Take another copy of the file, or build one: rheo image build.")
+    return Checked(path, data, image, sha256, inside.read(image), compared)
 
-    Returns {uf2, sha256, volume, serial, firmware}; the last two are None: nobody has asked the board yet.
-    dry_run: everything but the writing. Raises UsageError (bad file), DeviceLost (no volume, or it vanished),
-    HostError (full, read-only).
+
+def _compare(path, sha256):
+    """What vouches for this SHA-256, in words. Raises UsageError if something says that it should be another."""
+    sums = path.parent / SUMS_FILE
+    listed = ""
+    with contextlib.suppress(OSError):
+        for line in sums.read_text(errors="replace").splitlines():
+            digest, _, name = line.partition(" ")
+            if name[:1] in (" ", "*") and name[1:] == path.name:
+                listed = digest.lower()
+    if listed and listed != sha256:
+        message = f"{path.name} is not the file that {sums} names: its SHA-256 is {sha256}, {listed} is listed."
+        raise UsageError("wrong_hash", message, "Something changed it on its way: take another copy.")
+    cached = info.find(sha256)
+    if path.resolve().parent.parent == info.images_dir().resolve() and not cached:
+        message = f"The image {path} is damaged: its SHA-256 is not the one recorded when it was stored."
+        raise UsageError("wrong_hash", message, "Delete its folder, then: rheo image build.")
+    if listed:
+        return f"as {SUMS_FILE} beside it says"
+    return f"as recorded in the cache, {cached.origin}" if cached else ""
+
+
+def check_board(checked: Checked, board: str) -> None:
+    """Raises Incompatible if the file is known to be another board's."""
+    if checked.inside.ours and checked.inside.board != board:
+        raise Incompatible(
+            "wrong_board",
+            f"{checked.path.name} is for {checked.inside.board}; the board is a {board}, with other pins.",
+            "Take that board's file.",
+        )
+
+
+def check_space(checked: Checked, volume: Path) -> None:
+    """Raises HostError if the file cannot fit."""
+    free = shutil.disk_usage(volume).free
+    if free < len(checked.data):
+        message = f"The volume {volume} has {free} bytes free; the file has {len(checked.data)}."
+        raise HostError("volume_full", message, "Delete what is on it, or plug the board in again in BOOTSEL.")
+
+
+def enter_bootloader(port: str, volume: Path | None = None) -> tuple[Path, str | None]:
+    """Output of the board on `port` off and confirmed, then BOOTSEL; returns (its volume, its serial number or None).
+
+    volume: where it will be mounted, if that is known. Raises DeviceLost: busy, not confirmed, no volume.
     """
-    uf2 = Path(uf2)
-    data = uf2_file.check_file(uf2)
-    target = find_volume(volume)
-    if not dry_run:
-        _write(target, data, progress or (lambda done, total: None))
-    return {
-        "uf2": str(uf2),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "volume": str(target),
-        "serial": None,
-        "firmware": None,
-    }
+    from rheobase.halt import halt
+    from rheobase.link import greeting
+
+    if volume is not None and bootsel.volumes([Path(volume)]):
+        message = f"{volume} is the volume of a board that is in BOOTSEL already."
+        raise DeviceLost("several_volumes", message, "To write to that one, leave out --bootloader.")
+    serial = None
+    try:
+        with greeting.open_board(port) as board:
+            serial = board.info["serial"]
+            halt(board.client)
+    except Incompatible as error:
+        if error.code != "no_firmware":  # a firmware of ours of another age may have output on
+            _stop_unknown(port)
+    before = bootsel.volumes()
+    mpremote.run(port, "bootloader")
+    return bootsel.wait(before, volume), serial
 
 
-def _write(volume, data, progress):
-    path = volume / _TARGET
-    done = 0
+def _stop_unknown(port):
+    from rheobase import reach
+
+    for _, reply in reach.stop(port):
+        if isinstance(reply, RheoError):
+            raise reply
+
+
+def write(checked: Checked, volume: Path, progress=None) -> None:
+    """Copy the file onto `volume`. progress(done_bytes, total_bytes) or None.
+
+    Returns when all of it has been handed over; the boot ROM takes its volume away then. Raises DeviceLost (it
+    vanished before), HostError (full, read-only, an I/O error), RheoError `interrupted`.
+    """
+    check_space(checked, volume)
+    progress = progress or (lambda done, total: None)
+    path, data, done = volume / _TARGET, checked.data, 0
     try:
         with open(path, "wb", buffering=0) as file:
             progress(0, len(data))
@@ -109,29 +149,33 @@ def _write(volume, data, progress):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 done += len(chunk)
                 os.fsync(file.fileno())
+                if done < len(data) and bootsel.board_id(volume) is None:
+                    raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
                 progress(done, len(data))
     except OSError as error:
-        if done >= len(data) and _is_gone(volume, error):
-            return  # the boot loader starts the new image at the last block and takes its volume along
-        if _is_gone(volume, error):
-            raise DeviceLost(
-                "volume_lost",
-                f"The volume {volume} vanished after {done} of {len(data)} bytes; the board may not start.",
-                "Hold BOOTSEL, plug the board in again and repeat: the boot loader itself cannot be lost.",
-            ) from error
+        gone = error.errno in _GONE and bootsel.board_id(volume) is None
+        if gone and done >= len(data):
+            return  # the boot ROM started the new image, or the cable was pulled: the board's return will tell
+        if gone:
+            message = f"The volume {volume} vanished after {done} of {len(data)} bytes; the board may not start."
+            raise DeviceLost("volume_lost", message, _AGAIN) from error
         _remove(path)
-        reason = {
-            errno.ENOSPC: ("volume_full", "is full", "Delete what is on it, or plug the board in again in BOOTSEL."),
-            errno.EFBIG: ("volume_full", "is full", "Delete what is on it, or plug the board in again in BOOTSEL."),
-            errno.EROFS: ("volume_read_only", "is mounted read-only", "Mount it writable, or unplug and try again."),
-            errno.EACCES: ("volume_denied", "may not be written by you", "Mount it as your user, or use sudo."),
-            errno.EPERM: ("volume_denied", "may not be written by you", "Mount it as your user, or use sudo."),
-        }.get(error.errno, ("volume_error", f"cannot be written: {error.strerror}", "Unplug the board and try again."))
-        raise HostError(reason[0], f"The volume {volume} {reason[1]}.", reason[2]) from error
+        raise _volume_error(volume, error) from error
+    except KeyboardInterrupt:
+        _remove(path)
+        message = f"Interrupted after {done} of {len(data)} bytes: the board will not start until it is flashed again."
+        raise RheoError("interrupted", message, _AGAIN, EXIT_INTERRUPT) from None
 
 
-def _is_gone(volume, error):
-    return error.errno in _GONE and board_id(volume) is None
+def _volume_error(volume, error):
+    code, what, hint = {
+        errno.ENOSPC: ("volume_full", "is full", "Delete what is on it, or plug the board in again in BOOTSEL."),
+        errno.EFBIG: ("volume_full", "is full", "Delete what is on it, or plug the board in again in BOOTSEL."),
+        errno.EROFS: ("volume_read_only", "is mounted read-only", "Mount it writable, or unplug and try again."),
+        errno.EACCES: ("volume_denied", "may not be written by you", "Mount it as your user, or use sudo."),
+        errno.EPERM: ("volume_denied", "may not be written by you", "Mount it as your user, or use sudo."),
+    }.get(error.errno, ("volume_error", f"cannot be written: {error.strerror}", "Unplug the board and try again."))
+    return HostError(code, f"The volume {volume} {what}.", hint)
 
 
 def _remove(path):

@@ -112,6 +112,16 @@ class FakeBoard:
         self.firmware = firmware
         self.extra_info = info or {}
         self.wire = wire
+        self.inspection = {
+            "clk_sys_hz": 125_000_000,
+            "guard": "latched",
+            "gate_open": False,
+            "legs_low": True,
+            "supply_mv": 9_000,
+            "flash_free": 1_400_000,
+            "flash_bytes": 1_441_792,
+            "files": [],
+        }
         self.mute = self.no_telemetry = False
         self.damage = self.drop = 0
         self.deaf_to = set()
@@ -184,7 +194,7 @@ class FakeBoard:
             "was": None,
         }
         info.update(self.extra_info)
-        self.server = Server(self.session, self.board, info, self._sense)
+        self.server = Server(self.session, self.board, info, self._sense, inspect=lambda: dict(self.inspection))
         if self.wire:
             self.server._hello = self._other_wire
         self.events = 0

@@ -44,6 +44,7 @@ METHODS = {
     # Ends the capture. Without a wire -> CAPTURED; with one: its words from that one on, some 250 -> {words}: base64
     "captured": {"wire": (str,), "from": (int,)},
     "stall": {"token": int, "ms": int},  # the main loop stands still for so long; bench only -> {state}; event "stall"
+    "inspect": {},  # reads only; not while armed, live or paused -> INSPECT
 }
 ALWAYS = ("hello", "stop", "status")  # answered before hello, and outside the order of ids
 STOP_REASONS = ("stop_command", "operator_key", "operator_interrupt")
@@ -70,6 +71,10 @@ RESULT = "state stop_reason fault fault_channel duration_ms channels bad_lines".
 CAPTURED = "clk_hz began_ms took_ms wires".split()  # began_ms: dev_us / 1000; wires: {"CH1_A": CAPTURED_WIRE}
 # count: edges stored; full: no room for more; stalled: some came too fast; left: the counter at the end, null if full
 CAPTURED_WIRE = "count full stalled left".split()
+
+INSPECT = "clk_sys_hz guard gate_open legs_low supply_mv flash_free flash_bytes files".split()
+# guard: "watching", "latched", "off" or "astray"; flash_*: bytes of the file system, null if there is none; files:
+# names in / and /lib, folders with a slash behind
 
 # name: (JSON-RPC code, sentence with {parameters}, what to do)
 ERRORS = {

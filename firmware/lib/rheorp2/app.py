@@ -13,7 +13,7 @@ from rheocore.limits import PASS_MS
 from rheocore.server import Server
 from rheocore.session import Session
 
-from rheorp2 import hw
+from rheorp2 import hw, inspection
 from rheorp2.capture import Capture
 from rheorp2.dac import Dac
 from rheorp2.engine import Engine
@@ -61,7 +61,7 @@ class App:
         self.watchdog = Watchdog()
         cause, note = reset_cause(), self.watchdog.recall()
         self.session.wake(note, cause)
-        self.server = Server(self.session, board, _info(cause, note), self.sense.of, self.capture)
+        self.server = Server(self.session, board, _info(cause, note), self.sense.of, self.capture, self.inspect)
         self.events = 0
         self.last_tick_ms = self.last_tel_ms = 0
         self.noted = None  # state
@@ -81,6 +81,9 @@ class App:
         self.events += 1
         if self.server.greeted:
             self.link.send(frames.encode({"jsonrpc": "2.0", "method": "event", "params": params}))
+
+    def inspect(self):
+        return inspection.look(self.engine, self.sense)
 
     def pace_ms(self):
         """Time between two ticks of the session, by its state."""

@@ -19,6 +19,7 @@ VERBS = {
     "Boards": {
         "devices": ("devices", "devices", "List the boards that are connected."),
         "info": ("devices", "info", "Show a board's firmware, channels and limits."),
+        "doctor": ("doctor", "doctor", "Check this computer and its boards."),
         "emulate": ("emulate", "emulate", "Boot an emulated board and print its pty."),
         "image": ("image", "image", "Build, fetch or find the MicroPython image."),
         "flash": ("flash", "flash", "Copy the image to a board in BOOTSEL mode."),

@@ -24,6 +24,7 @@ def _arguments(argv):
     parser.add_argument("--load", default="ohms:1000", help="OHMS, open, short, needle, skin, or 1=needle,2=open")
     parser.add_argument("--faults", metavar="FILE", help="JSON list of what happens to the board, and when")
     parser.add_argument("--flash", metavar="FILE", help="keep the flash here from one run to the next")
+    parser.add_argument("--serial", metavar="HEX", help="the flash chip's id, 16 digits [made from the process number]")
     parser.add_argument("--interlock", default="closed", choices=sorted(_INTERLOCK))
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per wall second at most")
     return parser.parse_args(argv)
@@ -46,7 +47,7 @@ def _serve(arguments):
         vcd=arguments.vcd,
         flash=arguments.flash,
         interlock=_INTERLOCK[arguments.interlock],
-        serial=f"e6{os.getpid() & 0xFFFFFFFFFFFFFF:014x}",
+        serial=arguments.serial or f"e6{os.getpid() & 0xFFFFFFFFFFFFFF:014x}",
     )
     faults.schedule([event for event in plan if event.python is None], board)
     board.set_port_open(False)

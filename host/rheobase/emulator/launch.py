@@ -80,7 +80,15 @@ def _first_line(stream, timeout_s):
 
 
 def start(
-    board=boards.DEFAULT, image_bin=None, vcd=None, load=None, faults=None, flash=None, speed=1.0, interlock="closed"
+    board=boards.DEFAULT,
+    image_bin=None,
+    vcd=None,
+    load=None,
+    faults=None,
+    flash=None,
+    speed=1.0,
+    interlock="closed",
+    serial=None,
 ):
     """Start `board` running `image_bin` and wait until it has enumerated; returns Running.
 
@@ -89,7 +97,13 @@ def start(
     require()
     command = [sys.executable, "-m", "rheobase.emulator", "--board", board, "--image", os.fspath(image_bin)]
     command += ["--speed", str(speed), "--interlock", interlock]
-    for option, value in (("--vcd", vcd), ("--load", load), ("--faults", faults), ("--flash", flash)):
+    for option, value in (
+        ("--vcd", vcd),
+        ("--load", load),
+        ("--faults", faults),
+        ("--flash", flash),
+        ("--serial", serial),
+    ):
         if value is not None:
             command += [option, os.fspath(value) if isinstance(value, os.PathLike) else str(value)]
     package_root = str(Path(__file__).resolve().parents[2])

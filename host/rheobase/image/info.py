@@ -122,6 +122,12 @@ def all_of(board: str) -> list[ImageInfo]:
     return sorted((i for i in found if i and i.board == board), key=lambda i: i.built_utc, reverse=True)
 
 
+def find(sha256: str) -> ImageInfo | None:
+    """The complete image in the cache whose UF2 file has this SHA-256."""
+    found = (load(folder) for folder in sorted(images_dir().glob("*")))
+    return next((image for image in found if image and image.sha256 == sha256), None)
+
+
 def _prune(board):
     """Forget the oldest built images of a board; fetched ones stay."""
     built = [info for info in all_of(board) if info.source.get("kind") != OFFICIAL]
