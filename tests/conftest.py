@@ -1,8 +1,18 @@
-"""Fixtures that several test folders share: the images. Each is built once and cached by its content."""
+"""The board that the tests run on (--board), and fixtures that several folders share: the images, built once."""
 
+import os
 import sys
 
 import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--board", metavar="NAME", default="RHEO_PICO", help="board to run tests/e2e on [RHEO_PICO]")
+
+
+def pytest_configure(config):
+    """Before any test module is read: what they know of the board comes from boards.load()."""
+    os.environ["RHEO_BOARD"] = config.getoption("--board")
 
 
 def _say(*words):
@@ -11,10 +21,10 @@ def _say(*words):
 
 @pytest.fixture(scope="session")
 def board_image():
-    """Path of the .bin of the board's image with this tree's firmware frozen in."""
+    """Path of the .bin of the board's image with this tree's firmware frozen in (RHEO_BOARD)."""
     from rheobase import image
 
-    return image.ensure("RHEO_PICO", log=_say).bin_path
+    return image.ensure(log=_say).bin_path
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,3 @@
-"""Frozen modules of RHEO_PICO: the port's own, asyncio, and the firmware laid out in RHEO_STAGE."""
+"""Frozen modules of RHEO_PICO: those of every board."""
 
-freeze("$(PORT_DIR)/modules")
-include("$(MPY_DIR)/extmod/asyncio")
-freeze("$(RHEO_STAGE)")
+include("../common/manifest.py")

@@ -1,6 +1,6 @@
 """Reference board: what firmware, host, emulator and bench know of it.
 
-A literal only: the host reads it without running it.
+A literal only: the host reads it without running it. Keys: docs/new-board.md.
 """
 
 BOARD = {

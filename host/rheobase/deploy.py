@@ -63,7 +63,7 @@ print(repr(o))
 """
 
 
-def plan(port, board=boards.DEFAULT):
+def plan(port, board=None):
     """(wanted, changed, stale, theirs): {path: content}, paths to copy in order, paths to remove, hash on the board.
 
     Stops the board's output and leaves it at its REPL. Raises Incompatible `frozen`.
@@ -71,6 +71,7 @@ def plan(port, board=boards.DEFAULT):
     if mpremote.evaluate(port, _FROZEN) is not None:
         raise frozen(port)
     there = mpremote.evaluate(port, _HASHES)
+    board = board or boards.chosen()
     wanted = firmware_files.read_files(board)
     digest = firmware_files.hash_of(wanted)
     wanted["lib/rheo_build.py"] = firmware_files.build_module(board, "files", digest).encode()
@@ -98,7 +99,7 @@ def deploy(port, note, dry_run=False, emulated=None):
     before = _stop_and_ask(port, emulated)
     if before and before["firmware"]["origin"] == "frozen":
         raise frozen(port)
-    name = before["board"] if before and before["board"] in boards.names() else boards.DEFAULT
+    name = before["board"] if before and before["board"] in boards.names() else boards.chosen()
     wanted, changed, stale, digest = plan(port, name)
     data = {
         "files": [*changed, *stale],

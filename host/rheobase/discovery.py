@@ -183,14 +183,15 @@ def _emulator(note, vcd, load):
     from rheobase.emulator import launch, require
 
     require()
-    found = image.ensure(boards.DEFAULT, log=note)
+    name = boards.chosen()
+    found = image.ensure(name, log=note)
     if not found.frozen:
         raise HostError(
             "bare_image",
             f"The image {found.path} has no Rheobase firmware inside, so the emulated board cannot use it.",
             "Build one: `rheo image build`, or `rheo image build --micropython DIR`.",
         )
-    return launch.start(boards.DEFAULT, found.bin_path, vcd=vcd, load=load)
+    return launch.start(name, found.bin_path, vcd=vcd, load=load)
 
 
 def firmware_difference(info):

@@ -4,6 +4,8 @@ The image stays what it is: each function does what a fault of the hardware behi
 machine is taken out by rheobase.emulator.cpu (the core dies).
 """
 
+from dut import LEGS, NUMBERS
+
 PIO0, DMA, WATCHDOG, IO = 0x50200000, 0x50000000, 0x40058000, 0x40014000
 SET, CLR = 0x2000, 0x3000  # atomic aliases
 _COUNT_TRIG, _AL1_CTRL, _ABORT = 0x1C, 0x10, 0x444
@@ -27,7 +29,7 @@ def watchdog(board):
     board.poke(WATCHDOG + CLR, 1 << 30)
 
 
-def lease(board, channels=(1, 2, 3)):
+def lease(board, channels=NUMBERS):
     """The DMA of each channel has words for ever: it replays its ring. Only for a core that renews no lease."""
     for n in channels:
         at = DMA + 0x40 * (n - 1)
@@ -43,5 +45,5 @@ def held(board):
 
 
 def gated(board):
-    """True while every leg of the reference board is forced low at its pad."""
-    return all(board.peek(IO + 8 * pin + 4) & 0x300 == 0x200 for pin in range(2, 8))
+    """True while every leg is forced low at its pad."""
+    return all(board.peek(IO + 8 * pin + 4) & 0x300 == 0x200 for pin in LEGS)

@@ -1,10 +1,19 @@
-"""The real image on the emulated board with a host beside it, in simulated time: what the end-to-end tests drive."""
+"""The real image on the emulated board with a host beside it, in simulated time: what the end-to-end tests drive.
 
+The board is the one that pytest's --board names; what a test has to know of it is here, from its description.
+"""
+
+from rheobase import boards
 from rheobase.emulator import EmulatedBoard
 from rheobase.measure import drop_unequal, trains
 from rheocore import frames, messages
 
 MS = 1_000_000
+BOARD = boards.load()
+NUMBERS = [channel["n"] for channel in BOARD["channels"]]
+LEGS = [pin for channel in BOARD["channels"] for pin in (channel["leg_a"], channel["leg_b"])]
+STEP_UA = BOARD["full_scale_ua"] * 5 // 1000  # of a set-point, in one pass
+DAC_UA = -(-BOARD["full_scale_ua"] // (BOARD["dac_top"] + 1))  # one step of the DAC, rounded up
 KEEPALIVE_NS = 200 * MS
 
 BASE = {
@@ -21,6 +30,11 @@ BASE = {
     "max_ua": 10_000,
     "amplitude_ua": 1_000,
 }
+
+
+def here(channels):
+    """Of {n: anything}, what is for channels that this board has."""
+    return {n: channels[n] for n in NUMBERS if n in channels}
 
 
 class Refusal(Exception):

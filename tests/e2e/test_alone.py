@@ -7,17 +7,19 @@ on the unmodified image, but where the session is the one that is left. Simulate
 
 import disable
 import pytest
-from dut import MS, Dut
+from dut import MS, Dut, here
 from rheobase.emulator import cpu, rawrepl
 from rheobase.emulator.snapshot import in_child
 from rheocore import items, messages
 
 DURATION_MS = 1_600
-CHANNELS = {
-    1: {"duration_ms": DURATION_MS, "width_us": 500},
-    2: {"duration_ms": DURATION_MS, "period_us": 2_500, "width_us": 400},
-    3: {"duration_ms": DURATION_MS, "period_us": 500_000, "width_us": 1_000},
-}
+CHANNELS = here(
+    {
+        1: {"duration_ms": DURATION_MS, "width_us": 500},
+        2: {"duration_ms": DURATION_MS, "period_us": 2_500, "width_us": 400},
+        3: {"duration_ms": DURATION_MS, "period_us": 500_000, "width_us": 1_000},
+    }
+)
 LIVE_MS = 300  # into the session when the faults come
 LEASE_MS = 200  # from the last pass of the loop to the last falling edge
 GUARD_NS = 100  # from the interlock's opening; 5 clocks are 40 ns

@@ -1,7 +1,7 @@
 """Ctrl-C, again and again: output off, the fault latched and told, however the second one falls. Simulated time."""
 
 import pytest
-from dut import MS, Dut
+from dut import MS, NUMBERS, Dut
 from rheobase.emulator.snapshot import in_child
 
 _live = {}
@@ -26,7 +26,7 @@ def two_breaks(dut, apart_us):
     dut.board.at(first_ns + round(apart_us * 1000), lambda: dut.board.send(b"\x03"))
     dut.run_ms(60)
     last_ns = max((t for t, *_ in dut.leg_edges() if t > first_ns), default=first_ns)
-    assert not any(dut.board.level(f"CH{n}_{leg}") for n in (1, 2, 3) for leg in "AB")
+    assert not any(dut.board.level(f"CH{n}_{leg}") for n in NUMBERS for leg in "AB")
     dut.board.send(b"\x02\x04")
     dut.run_ms(500)
     dut.token = 0

@@ -9,7 +9,7 @@ import signal
 
 import pytest
 from host.calling import SHORT, call, finish, records, start, until
-from rheobase import control, mpremote, vcd_read
+from rheobase import boards, control, mpremote, vcd_read
 from rheobase.emulator import launch
 from rheobase.errors import DeviceLost
 from rheobase.measure import drop_unequal, trains
@@ -69,7 +69,7 @@ def test_run_on_port_emu_its_data_its_record_and_the_pins_agree(tmp_path, board_
     answer = call("run", "short.toml", *SECONDS, "--duration", "1500ms", "--port", "emu", "--vcd", "edges.vcd")
     assert answer.code == 0, answer.err
     data = answer.json["data"]
-    assert data["stop_reason"] == "time_over" and data["protocol"] == "short" and data["board"] == "RHEO_PICO"
+    assert data["stop_reason"] == "time_over" and data["protocol"] == "short" and data["board"] == boards.chosen()
     assert data["pulses"] == {"1": 150} and data["truncated"] == {"1": 0}
     assert data["duration_s"] == pytest.approx(1.5, abs=0.05)
     assert data["vcd"] == str(tmp_path / "edges.vcd")
@@ -147,7 +147,7 @@ def test_a_full_disk_stops_the_output_and_keeps_the_record(emulated):
 def test_mpremote_and_rheo_take_turns_on_one_port(emulated, spawn):
     assert "idle" in call("devices").out
     assert mpremote.evaluate(emulated.pty, "print(6 * 7)") == 42
-    assert call("info", "-p", emulated.pty, "--json").json["data"]["board"] == "RHEO_PICO"  # out of the REPL again
+    assert call("info", "-p", emulated.pty, "--json").json["data"]["board"] == boards.chosen()  # out of the REPL again
     process = running(emulated.pty, spawn)
     with pytest.raises(DeviceLost):
         mpremote.evaluate(emulated.pty, "print(6 * 7)")
@@ -190,7 +190,7 @@ def test_a_stock_board_is_told_apart_and_gets_only_what_changed(stock_image, mon
 def test_emulate_prints_its_pty_first_and_ends_at_ctrl_c(spawn, board_image):
     process = spawn("emulate", "--load", "470")
     first = json.loads(process.stdout.readline())
-    assert first["board"] == "RHEO_PICO" and os.path.exists(first["pty"])
+    assert first["board"] == boards.chosen() and os.path.exists(first["pty"])
     assert [d["port"] for d in call("devices", "--json").json["data"]["devices"]] == [first["pty"]]
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)

@@ -6,7 +6,7 @@ the image is unmodified and the leases replay for ever, so that nothing else is 
 
 import disable
 import pytest
-from dut import MS, Dut
+from dut import MS, NUMBERS, Dut
 from rheobase.emulator import cpu, rawrepl
 from rheobase.emulator.snapshot import in_child
 from rheocore import items, messages
@@ -81,7 +81,7 @@ def test_the_cutoff_ends_a_session_with_the_cpu_dead(booted, duration_ms):
 def test_the_cutoff_is_as_exact_where_three_full_leases_are_lent_at_the_start(booted):
     """Lending 35 items takes the CPU some ms: none of them may be missing at the end."""
     busy = {"duration_ms": 1_000, "period_us": 2_500}
-    judge(in_child(dead, booted, {1: busy, 2: busy, 3: busy}), 1_000)
+    judge(in_child(dead, booted, dict.fromkeys(NUMBERS, busy)), 1_000)
 
 
 def again(dut):

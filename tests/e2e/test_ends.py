@@ -1,11 +1,11 @@
 """Every way a session ends: output off in its time, in its manner, and the count equal to the pins. Simulated time."""
 
 import pytest
-from dut import MS, Refusal
+from dut import BOARD, DAC_UA, MS, STEP_UA, Refusal, here
 from rheobase.emulator import rawrepl
 from rheocore import session
 
-CHANNELS = {1: {"period_us": 10_000}, 2: {"period_us": 2_500, "width_us": 500}, 3: {"period_us": 500_000}}
+CHANNELS = here({1: {"period_us": 10_000}, 2: {"period_us": 2_500, "width_us": 500}, 3: {"period_us": 500_000}})
 
 
 def running(dut, ms=700, channels=CHANNELS):
@@ -75,7 +75,7 @@ def test_pause_and_resume_ramp_from_zero_and_replay_nothing(dut):
     assert result["stop_reason"] == "time_over"
     assert abs(result["channels"]["1"]["pulses"] - 200) <= 1
     assert before < 100
-    assert not resumed or resumed[0] <= 250
+    assert not resumed or resumed[0] <= STEP_UA
     assert abs(result["duration_ms"] - 2000) <= 60
 
 
@@ -171,7 +171,7 @@ def test_amplitude_changes_walk_in_small_steps(dut):
         dut.call("amplitude", token=dut.token, channel=1, ua=ua)
     dut.run_ms(400)
     values = [ua for _t, name, ua in dut.board.setpoints if name == "CH1_UA"]
-    assert max(b - a for a, b in zip(values, values[1:], strict=False)) <= 250 + 13
+    assert max(b - a for a, b in zip(values, values[1:], strict=False)) <= STEP_UA + DAC_UA
     assert dut.call("status")["channels"][0][1] == 4000
     with pytest.raises(Refusal, match="refused"):
         dut.call("amplitude", token=dut.token, channel=1, ua=10_001)
@@ -227,7 +227,7 @@ def test_amplitude_zero_walks_down_in_small_steps(dut):
     dut.run_ms(600)
     values = [ua for _t, name, ua in dut.board.setpoints if name == "CH1_UA"]
     assert values[-1] == 0
-    assert max(a - b for a, b in zip(values, values[1:], strict=False)) <= 250 + 13
+    assert max(a - b for a, b in zip(values, values[1:], strict=False)) <= STEP_UA + DAC_UA
 
 
 def test_what_is_measured_is_shown_only_while_it_flows(dut):
@@ -241,14 +241,15 @@ def test_an_interlock_pin_that_something_drives_is_let_go(dut):
     """Somebody made the pin an output, high: the app takes the function away, and the loop decides again."""
     dut.board.send(b"\x03")
     dut.run_ms(100)
-    dut.board.send(b"from machine import Pin; p = Pin(9, Pin.OUT, value=1)\r\n")
+    pin = BOARD["interlock"]
+    dut.board.send(b"from machine import Pin; p = Pin(%d, Pin.OUT, value=1)\r\n" % pin)
     dut.run_ms(50)
     dut.board.set_interlock(None)
     dut.board.send(b"\x04")
     dut.run_ms(400)
     with pytest.raises(Refusal, match="fault"):
         dut.load({1: {}})
-    assert dut.board.peek(0x40014000 + 8 * 9 + 4) & 0x1F == 0x1F  # no function: the emulated pad would not show it
+    assert dut.board.peek(0x40014000 + 8 * pin + 4) & 0x1F == 0x1F  # no function: the emulated pad would not show it
     assert dut.call("status")["fault"] == "interlock_open"
 
 

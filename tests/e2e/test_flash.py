@@ -12,7 +12,7 @@ import time
 
 import pytest
 from flash_files import volume
-from rheobase import comeback, discovery, image, mpremote
+from rheobase import boards, comeback, discovery, image, mpremote
 from rheobase.cli.main import main
 from rheobase.emulator import launch, register
 from rheobase.image import firmware_files, uf2
@@ -92,8 +92,8 @@ def test_a_board_is_done_when_its_flash_reads_back_the_same_and_its_firmware_ans
         data = envelope["data"]
         assert set(data) == {"uf2", "sha256", "volume", "serial", "firmware"}
         assert data["serial"] == SERIAL != other.serial
-        assert data["firmware"]["hash"] == firmware_files.firmware_hash("RHEO_PICO")
-        assert "be sure that it is a RHEO_PICO" in said
+        assert data["firmware"]["hash"] == firmware_files.firmware_hash(boards.chosen())
+        assert f"be sure that it is a {boards.chosen()}" in said
         assert discovery.try_port(chip.board.pty).state == "idle"
 
 

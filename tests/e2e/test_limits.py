@@ -1,11 +1,21 @@
 """The board itself refuses what its limits forbid, alone and together, and says what would pass. About 15 s of wall."""
 
+import math
+
 import pytest
-from dut import BASE, Refusal
+from dut import BASE, BOARD, NUMBERS, Refusal
 
 NEEDLE = {**BASE, "mode": "dnes", "electrode": "needle", "width_us": 200}
 WIDE = {**BASE, "mode": "nmes", "width_us": 1_023, "period_us": 3_500, "max_ua": 50_000, "ramp_up_ms": 4_000,
         "ramp_down_ms": 4_000, "duration_ms": 20_000}  # fmt: skip
+SHARE = math.sqrt(2 * WIDE["width_us"] / WIDE["period_us"])  # of the amplitude that is its RMS value: 0.7646
+SUM_UA = 50_000  # of all channels' RMS values
+# More than the board's last channel may add to the others.
+EACH_UA, OTHERS_UA = (30_000, 20_000) if len(NUMBERS) > 2 else (BOARD["max_ua"], 34_000)
+
+
+def rms_ua(ua):
+    return math.ceil(ua * SHARE)
 
 
 def refusal(dut, method, **params):
@@ -37,25 +47,28 @@ def test_a_needle_beyond_a_limit_is_refused_with_code_value_and_what_passes(dut)
 
 def test_channels_that_pass_alone_are_refused_together(dut):
     dut.greet()
-    one = {**WIDE, "amplitude_ua": 30_000}  # 22.94 mA RMS
-    told = refusal(dut, "configure", channels={"1": one, "2": one, "3": one}, new=1)
-    assert told == {"field": "rms_ua", "value": 68_814, "why": "limit_rms_sum", "bound": 50_000}
-    assert dut.call("configure", channels={"1": one, "2": one}, new=1) == {"state": "loaded"}
+    one = {**WIDE, "amplitude_ua": EACH_UA}  # 30 mA: 22.94 mA RMS
+    told = refusal(dut, "configure", channels={str(n): one for n in NUMBERS}, new=1)
+    value = len(NUMBERS) * rms_ua(EACH_UA)
+    assert told == {"field": "rms_ua", "value": value, "why": "limit_rms_sum", "bound": SUM_UA}
+    assert dut.call("configure", channels={str(n): one for n in NUMBERS[:-1]}, new=1) == {"state": "loaded"}
 
 
 def test_raising_a_channel_beyond_the_sum_is_refused_armed_and_live_and_takes_no_pulse(dut):
-    dut.load({n: {**WIDE, "amplitude_ua": 20_000} for n in (1, 2, 3)})
-    told = {"field": "ua", "value": 30_000, "why": "limit_rms_sum", "bound": 25_394, "channel": "1"}
-    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=30_000) == told
+    dut.load({n: {**WIDE, "amplitude_ua": 20_000 if n == 1 else OTHERS_UA} for n in NUMBERS})
+    bound = math.floor((SUM_UA - (len(NUMBERS) - 1) * rms_ua(OTHERS_UA)) / SHARE)  # 25,394 of three channels
+    told = {"field": "ua", "value": bound + 1, "why": "limit_rms_sum", "bound": bound, "channel": "1"}
+    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=bound + 1) == told
     dut.start()
     dut.run_ms(300)
     step = {**told, "why": "limit_step", "bound": 21_000}
-    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=30_000) == step
-    for ua in range(21_000, 26_000, 1_000):
+    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=bound + 1) == step
+    for ua in range(21_000, bound + 1, 1_000):
         dut.call("amplitude", token=dut.token, channel=1, ua=ua)
-    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=26_000) == {**told, "value": 26_000}
+    ua += 1_000
+    assert refusal(dut, "amplitude", token=dut.token, channel=1, ua=ua) == {**told, "value": ua}
     dut.call("amplitude", token=dut.token, channel=2, ua=10_000)  # below 2 mA yet: it needs no time to come down
-    assert dut.call("amplitude", token=dut.token, channel=1, ua=26_000) == {"channel": 1, "ua": 26_000}
+    assert dut.call("amplitude", token=dut.token, channel=1, ua=ua) == {"channel": 1, "ua": ua}
     dut.run_ms(100)
     dut.call("stop")
     counted = dut.call("result")["channels"]
@@ -72,4 +85,4 @@ def test_the_longest_modulation_is_judged_in_100_ms_for_three_channels(dut):
     cfg.update(
         kind="modulated", lo_millihz=2_000, hi_millihz=120_000, lo_width_us=1_023, hi_width_us=1, cycle_ms=60_000
     )
-    assert dut.round_trip_ns("configure", channels={"1": cfg, "2": cfg, "3": cfg}, new=1) <= 100_000_000
+    assert dut.round_trip_ns("configure", channels={str(n): cfg for n in NUMBERS}, new=1) <= 100_000_000

@@ -8,11 +8,11 @@ import statistics
 from random import Random
 
 import pytest
-from dut import BASE, MS, Refusal
+from dut import BASE, BOARD, MS, NUMBERS, Refusal, here
 from rheobase.emulator import rawrepl
 from rheocore import frames, messages
 
-THREE_AT_100_HZ = {1: {"duration_ms": 20_000}, 2: {"duration_ms": 20_000}, 3: {"duration_ms": 20_000}}
+THREE_AT_100_HZ = {n: {"duration_ms": 20_000} for n in NUMBERS}
 
 
 def answer(dut, line, ms=40):
@@ -131,7 +131,7 @@ def test_a_loop_stalled_for_700_ms_is_an_underrun_that_stays_off(dut, at_ms):
     )
     dut.run_ms(200)
     long = {"duration_ms": 5000}
-    dut.load({1: long, 2: {**long, "period_us": 2500}, 3: {**long, "period_us": 500_000}})
+    dut.load(here({1: long, 2: {**long, "period_us": 2500}, 3: {**long, "period_us": 500_000}}))
     dut.start()
     dut.run_ms(2400)
     result = dut.call("result")
@@ -225,7 +225,7 @@ def test_a_stray_file_cannot_stand_in_for_frozen_firmware(dut):
     rawrepl.run(dut.board, "f = open('/rheo_board.py', 'w')\nf.write('BOARD = {}')\nf.close()\n")
     dut.board.send(b"\x02\x04")
     dut.run_ms(600)
-    assert dut.greet()["limits"]["max_ua"] == 50_000
+    assert dut.greet()["limits"]["max_ua"] == BOARD["max_ua"]
     dut.call("configure", channels={"1": BASE})
 
 

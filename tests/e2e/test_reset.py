@@ -9,8 +9,8 @@ Measured: 80 us from the arrival of Ctrl-D to the fall; first bytecode 0.63 ms, 
 import struct
 
 import pytest
-from dut import MS
-from rheobase import boards, paths
+from dut import LEGS, MS
+from rheobase import paths
 from rheobase.emulator import EmulatedBoard, rawrepl
 from rheobase.emulator.snapshot import in_child
 from rheobase.emulator.usb_host import PACKET_NS
@@ -18,21 +18,20 @@ from rheocore import frames, messages
 from rp2040py._gpio_pin import GPIOPinState
 
 US = 1000
-LEGS = [pin for c in boards.load()["channels"] for pin in (c["leg_a"], c["leg_b"])]
 IRQ_FORCE = 0x34  # of PIO0: what the hook and boot.py both write first
 PULL_UP = 1 << 3
 OVERRIDE, OVERRIDE_LOW = 3 << 8, 2 << 8
 CTRL_D_BOUND_US = 150  # from the arrival of the byte at the chip to the fall of the leg
 # Guard watching; leg A of channel 1: its pad as the engine sets it, output by machine 0, gate open, side-set 1.
-LEG_UP = """
+LEG_UP = f"""
 import machine, time
 from machine import mem32
 mem32[0x50200120] = 20
-mem32[0x4001C00C] = 0x56
-mem32[0x502000DC] = 2 << 26 | 2 << 5
+mem32[{0x4001C004 + 4 * LEGS[0]:#x}] = 0x56
+mem32[0x502000DC] = 2 << 26 | {LEGS[0]} << 5
 mem32[0x502000D8] = 0xE083
-mem32[0x502000DC] = 2 << 29 | 2 << 10
-mem32[0x40014014] = 6
+mem32[0x502000DC] = 2 << 29 | {LEGS[0]} << 10
+mem32[{0x40014004 + 8 * LEGS[0]:#x}] = 6
 mem32[0x502000D8] = 0xA842
 """
 
@@ -209,15 +208,17 @@ def test_from_power_on_until_the_app_answers_no_leg_is_driven_but_low(board_imag
 
 
 def pull_up(board):
-    board.at(10 * MS, lambda: board.poke(0x4001C004 + 4 * 5, 0x5A))
+    board.at(10 * MS, lambda: board.poke(0x4001C004 + 4 * LEGS[1], 0x5A))
 
 
 def drive(board):
-    board.at(10 * MS, lambda: board.poke(0x40014004 + 8 * 7, 0x3200 | 0x1F))  # driven low, by no closed gate of ours
-    board.at(11 * MS, lambda: board.poke(0x40014004 + 8 * 7, 0x3300 | 0x1F))
+    board.at(
+        10 * MS, lambda: board.poke(0x40014004 + 8 * LEGS[-1], 0x3200 | 0x1F)
+    )  # driven low, by no closed gate of ours
+    board.at(11 * MS, lambda: board.poke(0x40014004 + 8 * LEGS[-1], 0x3300 | 0x1F))
 
 
-@pytest.mark.parametrize(("disturb", "gpio", "what"), [(pull_up, 5, "pull-up"), (drive, 7, "HIGH")])
+@pytest.mark.parametrize(("disturb", "gpio", "what"), [(pull_up, LEGS[1], "pull-up"), (drive, LEGS[-1], "HIGH")])
 def test_the_watch_sees_a_leg_that_is_pulled_up_or_driven(board_image, disturb, gpio, what):
     """So that the test above can fail."""
     wrong, _ = in_child(cold_boot, board_image, disturb)

@@ -45,6 +45,7 @@ class Block:
         self.base = board["leg_base"]
         self.machines = (1 << len(self.numbers)) - 1
         self.interlock_pin = board["interlock"]
+        self.enable = board.get("stage_enable", -1)  # an extra of some boards: high only while the gate is open
         self.guard_watch = _GUARD_AT
         self.guard_kill = _GUARD_AT + 1  # as an instruction: jmp there
         self.guard_latched = _GUARD_AT + 2
@@ -55,6 +56,8 @@ class Block:
         self.program()
         for pin in range(self.base, self.base + self.legs):
             hw.wr(hw.PADS + 4 * pin, hw.PAD_RESET)
+        if self.enable >= 0:
+            hw.wr(hw.PADS + 4 * self.enable, hw.PAD_RESET)
         self.gate(True)
         self.interlock_in()
         self._directions()
@@ -90,6 +93,9 @@ class Block:
         for pin in range(self.base, self.base + self.legs):
             out.append((hw.IO + 8 * pin + 4, _ALL ^ hw.OUT_LOW, hw.FUNC_PIO0))
             out.append((hw.PADS + 4 * pin, 0xFF, hw.PAD_RESET))
+        if self.enable >= 0:
+            out.append((hw.IO + 8 * self.enable + 4, _ALL ^ hw.STAGE_OFF ^ hw.STAGE_ON, hw.STAGE_OFF & hw.STAGE_ON))
+            out.append((hw.PADS + 4 * self.enable, 0xFF, hw.PAD_RESET))
         out.append((hw.IO + 8 * self.interlock_pin + 4, _ALL, hw.FUNC_NULL))
         out.append((hw.PADS + 4 * self.interlock_pin, 0xFF, hw.PAD_RESET))
         return out
@@ -132,11 +138,15 @@ class Block:
         return hw.field(hw.IO + 8 * self.interlock_pin, 17, 1) == 1
 
     def gate(self, closed):
-        """Close (True) or open the pad gate of every leg."""
+        """Close (True) or open the pad gate of every leg; the stage enable, where there is one, goes with it."""
         hw.set_gate(self.base, self.legs, closed)
+        if self.enable >= 0:
+            hw.wr(hw.IO + 8 * self.enable + 4, hw.STAGE_OFF if closed else hw.STAGE_ON)
 
     def gate_open(self):
-        """True unless every leg is forced low at its pad."""
+        """True unless every leg is forced low at its pad, and the stage enable driven low."""
+        if self.enable >= 0 and not hw.same(hw.IO + 8 * self.enable + 4, hw.STAGE_OFF):
+            return True
         for pin in range(self.base, self.base + self.legs):
             if not hw.same(hw.IO + 8 * pin + 4, hw.FUNC_PIO0 | hw.OUT_LOW):
                 return True
@@ -170,6 +180,8 @@ class Block:
         for pin in range(self.base, self.base + self.legs):
             if not hw.same(hw.IO + 8 * pin + 4, hw.FUNC_PIO0 | hw.OUT_LOW) or not hw.field(hw.PIO_PADOE, pin, 1):
                 return "self_test"  # the gate must be closed and the block must drive
+        if self.enable >= 0 and hw.field(hw.IO + 8 * self.enable, 17, 1):
+            return "self_test"  # something else holds the stage enable high
         for want, entry in ((0, self.guard_kill), (3, self.guard_watch)):
             hw.wr(instr(3), entry)
             for i in range(len(self.numbers)):

@@ -19,7 +19,7 @@ _RING_BITS = const(9)
 _CLOCKS = (0x4000803C, 0x40008040, 0x40028008, 0x4002800C)  # CLK_SYS_CTRL, CLK_SYS_DIV; PLL_SYS FBDIV_INT, PRIM
 _SETTLE_MS = const(60)  # what the stage's filter and hold take to show zero after output
 _PULSE_MS = const(4)  # longer than any pulse
-_LEAK_UA = const(500)  # 1 % of full scale: more than this with every set-point at zero is a leak
+_LEAK_SHARE = const(100)  # of full scale: more than 1 % with every set-point at zero is a leak
 assert 1 << _RING_BITS == feeder.BYTES
 
 
@@ -32,6 +32,7 @@ class Engine:
         self.sense = sense
         self.block = block = Block(board)
         self.cutoff = Cutoff(HOLD, block.guard_kill)
+        self.leak_ua = board["full_scale_ua"] // _LEAK_SHARE
         self.armed = False
         self.failed = None  # a fault that only the next arm takes back
         self.rings = {}
@@ -97,7 +98,7 @@ class Engine:
     def _still(self):
         """True once no channel shows a current: with every set-point at zero there must be none."""
         until = hw.now_ms() + _SETTLE_MS
-        while any(self.sense.read(n)[0] > _LEAK_UA for n in self.block.numbers):
+        while any(self.sense.read(n)[0] > self.leak_ua for n in self.block.numbers):
             if hw.now_ms() > until:
                 return False
         return True
@@ -205,7 +206,7 @@ class Engine:
     def cut_off(self):
         """The kill itself; callable from anywhere, any number of times. Allocates nothing."""
         block = self.block
-        hw.kill(block.base, block.legs, block.guard_kill, block.machines, block.machines, self.dac.slices)
+        hw.kill(block.base, block.legs, block.guard_kill, block.machines, block.machines, self.dac.slices, block.enable)
         self.cutoff.clear()
         self.dac.forget()
         self.armed = False

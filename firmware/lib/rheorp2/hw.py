@@ -29,6 +29,8 @@ FUNC_PIO0 = const(6)
 FUNC_NULL = const(0x1F)
 PAD_RESET = const(0x56)  # input on, 4 mA, Schmitt trigger, pull-down
 OUT_LOW = const(0x200)  # OUTOVER = drive low
+STAGE_OFF = const(0x321F)  # CTRL of the stage enable: no function, OEOVER = drive, OUTOVER = low; boot.py knows it too
+STAGE_ON = const(0x331F)  # OUTOVER = high
 
 PWM = const(0x40050000)  # slice n at 0x14 n: CSR, DIV, CTR, CC, TOP
 
@@ -256,10 +258,11 @@ def set_gate(leg_base: int, legs: int, low: int):
 
 
 @micropython.viper
-def kill(leg_base: int, legs: int, guard_kill: int, dma_mask: int, sm_mask: int, slices: int):
+def kill(leg_base: int, legs: int, guard_kill: int, dma_mask: int, sm_mask: int, slices: int, enable: int):
     """Everything that ends output, at once, in one call that nothing can interrupt.
 
     guard_kill: instruction `jmp` to the guard's irq. sm_mask: channel state machines. slices: bit mask of DAC slices.
+    enable: GPIO of the stage enable, -1: none.
     """
     high = 0x5020
     pio = ptr32(high << 16)
@@ -271,6 +274,8 @@ def kill(leg_base: int, legs: int, guard_kill: int, dma_mask: int, sm_mask: int,
     while i < leg_base + legs:
         io[2 * i + 1] = 0x206
         i += 1
+    if enable >= 0:
+        io[2 * enable + 1] = 0x321F
     high = 0x5000
     abort = ptr32((high << 16) + 0x444)
     abort[0] = dma_mask

@@ -7,12 +7,13 @@ from rheobase.errors import UsageError
 
 
 @click.command()
+@click.option("--board", metavar="NAME", help="Which board [RHEO_BOARD, RHEO_PICO].")
 @click.option("--vcd", metavar="FILE", help="Write the edges to a VCD file.")
 @click.option("--load", metavar="LOAD", help="OHMS, open, short, needle or skin [1 kohm].")
 @click.option("--faults", metavar="FILE", help="JSON list of what happens to the board, and when: docs/faults.md.")
 @click.option("--speed", type=float, metavar="X", help="Simulated seconds per second, at most [1].")
 @pass_app
-def emulate(app, vcd, load, faults, speed):
+def emulate(app, board, vcd, load, faults, speed):
     """Boot an emulated board and print its pty.
 
     The first line of stdout is a JSON object with the pty; mpremote, rheo and any terminal can open it. Ctrl-C ends it.
@@ -25,11 +26,12 @@ def emulate(app, vcd, load, faults, speed):
     from rheobase.emulator import launch, require
 
     require()
-    found = image.ensure(boards.DEFAULT, log=app.note)
+    board = boards.load(board)["name"]
+    found = image.ensure(board, log=app.note)
     options = {"vcd": output_file(vcd, "--vcd"), "load": load, "faults": faults}
     if speed is not None:
         options["speed"] = speed
-    with launch.start(boards.DEFAULT, found.bin_path, **options) as running:
+    with launch.start(board, found.bin_path, **options) as running:
         asked = _end_asked()  # whoever has read the first line may end it
         app.stream({"pty": running.pty, "board": running.board, "serial": running.serial})
         app.note(f"Emulated board at {running.pty}; Ctrl-C ends it.")

@@ -98,7 +98,7 @@ def _running(app, dry_run):
 def _board_image(app, board):
     from rheobase import boards, image
 
-    return Path(image.ensure(board if board in boards.names() else boards.DEFAULT, log=app.note).path)
+    return Path(image.ensure(board if board in boards.names() else boards.chosen(), log=app.note).path)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,11 @@ import click
 from rheobase.cli.app import pass_app
 
 
+_BOARD = click.option(
+    "--board", metavar="NAME", help="Which board, or RPI_PICO: stock MicroPython [RHEO_BOARD, RHEO_PICO]."
+)
+
+
 @click.group()
 def image():
     """Build, fetch or find the MicroPython image."""
@@ -24,7 +29,7 @@ def _answer(app, found):
 
 @image.command("build")
 @click.option("--micropython", metavar="DIR", help="A checkout of MicroPython [Debian's packages].")
-@click.option("--board", default="RHEO_PICO", show_default=True, help="RHEO_PICO, or RPI_PICO for stock MicroPython.")
+@_BOARD
 @click.option("--install-tools", is_flag=True, help="Install what is missing by apt, as root or with sudo.")
 @pass_app
 def build_command(app, micropython, board, install_tools):
@@ -46,7 +51,7 @@ def fetch_command(app, version):
 
 
 @image.command("path")
-@click.option("--board", default="RHEO_PICO", show_default=True, help="RHEO_PICO, or RPI_PICO for stock MicroPython.")
+@_BOARD
 @pass_app
 def path_command(app, board):
     """Say which image would be used, and why. Builds nothing."""

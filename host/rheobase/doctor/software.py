@@ -6,7 +6,7 @@ from importlib import metadata
 
 from rheobase import boards, paths
 from rheobase.doctor.finding import fail, ok, warn
-from rheobase.errors import HostError
+from rheobase.errors import RheoError
 
 PACKAGE = "rheobase"
 
@@ -52,12 +52,12 @@ def toolchain(_):
 
 
 def image(_):
-    """The image that commands would use for the reference board."""
+    """The image that commands would use (of the board that RHEO_BOARD names, or the reference board)."""
     from rheobase.image import which
 
     try:
-        found = which(boards.DEFAULT)
-    except HostError as error:
+        found = which(boards.chosen())
+    except RheoError as error:
         return warn(error.message, error.hint)
     if not found.frozen:
         return warn(f"The image in use is stock MicroPython {found.micropython}.", "Build ours: `rheo image build`.")

@@ -19,7 +19,7 @@ _INTERLOCK = {"closed": True, "open": False, "floating": None}
 def _arguments(argv):
     parser = argparse.ArgumentParser(prog="python -m rheobase.emulator", description=__doc__.split("\n")[0])
     parser.add_argument("--image", required=True, metavar="BIN", help="image of the board, a .bin")
-    parser.add_argument("--board", default=boards.DEFAULT)
+    parser.add_argument("--board", default=boards.chosen())
     parser.add_argument("--vcd", metavar="FILE", help="record legs, interlock and set-points")
     parser.add_argument("--load", default="ohms:1000", help="OHMS, open, short, needle, skin, or 1=needle,2=open")
     parser.add_argument("--faults", metavar="FILE", help="JSON list of what happens to the board, and when")

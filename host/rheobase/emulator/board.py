@@ -16,6 +16,7 @@ from rheobase.emulator.vcd import VcdWriter
 
 BOOT_TIMEOUT_NS = 3_000_000_000
 INTERLOCK = "INTERLOCK"
+STAGE_ENABLE = "STAGE_ENABLE"
 _FUNCTION_PWM = 4
 _GPIO_CTRL_LAST = 0xEC
 ADC_FIRST_GPIO = 26
@@ -23,7 +24,7 @@ _ABOUT = {"resolution_ps": 8000, "instrument": "emulated board, a clock of 8 ns"
 
 
 class EmulatedBoard:
-    """The board `board` (a BOARD table; default: the reference board) running `image_bin`, powered but not booted.
+    """The board `board` (a BOARD table; default: boards.load()) running `image_bin`, powered but not booted.
 
     load: a load spec, {channel: spec} or "1=needle,2=open" (see loads.py). vcd: file to record into.
     flash: file that keeps the flash from one board to the next. interlock: True closed, False open, None floating.
@@ -87,6 +88,9 @@ class EmulatedBoard:
             chip.gpio[entry["dac"]].add_listener(self._listener(entry["dac"]))
             names |= {f"CH{n}_A": "wire", f"CH{n}_B": "wire"}
         names[INTERLOCK] = "wire"
+        if "stage_enable" in self.board:
+            names[STAGE_ENABLE] = "wire"
+            self._track(self.board["stage_enable"], STAGE_ENABLE)
         names |= {f"CH{n}_UA": "real" for n in self.stage.channels}
         names |= {f"GPIO{gpio}": "wire" for gpio in self.board.get("spare", ())}
         self._commanded = dict.fromkeys(self.stage.channels, 0.0)
@@ -242,7 +246,9 @@ class EmulatedBoard:
                     if level:
                         self._rose_ns[number] = t_ns
                     else:
-                        self.stage.channels[number].end_of_leg_a(t_ns, t_ns - self._rose_ns[number])
+                        self.stage.end_of_leg_a(number, t_ns, t_ns - self._rose_ns[number])
+                elif name == STAGE_ENABLE:
+                    self.stage.enabled = bool(level)
         if gpio in self._dacs:
             self._command(gpio)
 

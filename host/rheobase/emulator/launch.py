@@ -80,7 +80,7 @@ def _first_line(stream, timeout_s):
 
 
 def start(
-    board=boards.DEFAULT,
+    board=None,
     image_bin=None,
     vcd=None,
     load=None,
@@ -90,12 +90,20 @@ def start(
     interlock="closed",
     serial=None,
 ):
-    """Start `board` running `image_bin` and wait until it has enumerated; returns Running.
+    """Start `board` (None: boards.chosen()) running `image_bin` and wait until it has enumerated; returns Running.
 
     Raises HostError `no_emulator` (package missing) or `emulator_failed` (its last words in the message).
     """
     require()
-    command = [sys.executable, "-m", "rheobase.emulator", "--board", board, "--image", os.fspath(image_bin)]
+    command = [
+        sys.executable,
+        "-m",
+        "rheobase.emulator",
+        "--board",
+        board or boards.chosen(),
+        "--image",
+        os.fspath(image_bin),
+    ]
     command += ["--speed", str(speed), "--interlock", interlock]
     for option, value in (
         ("--vcd", vcd),

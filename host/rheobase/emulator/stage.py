@@ -1,7 +1,8 @@
 """The output stage around the chip, as the board description has it: set-point, electrodes, sense, multiplexer.
 
 Modelled: set-point = duty x full scale through a first-order filter (computed when asked for, no events); a current
-source with limited voltage into a load per channel; sample-and-hold of current and voltage at the end of leg A;
+source with limited voltage into a load per channel, which gives nothing while the stage enable is low (on boards that
+have one); sample-and-hold of current and voltage at the end of leg A;
 an 8:1 multiplexer in front of one ADC input. The hold is discharged while the set-point stands below 0.2 % of full
 scale (decided: so that an idle channel reads zero). Not modelled: noise, leg B's current, charge left on tissue.
 """
@@ -45,9 +46,9 @@ class Channel:
         self._compliance_v = board["compliance_mv"] / 1000
         self._floor_ua = board["full_scale_ua"] * HELD_ABOVE
 
-    def end_of_leg_a(self, t_ns, width_ns):
+    def end_of_leg_a(self, t_ns, width_ns, enabled=True):
         """Leg A fell: hold what flows and stands at that moment."""
-        amps = self.set_point.at(t_ns) * self.gain * 1e-6
+        amps = self.set_point.at(t_ns) * self.gain * 1e-6 if enabled else 0.0
         current, volts = self.load.end_of_phase(amps, self._compliance_v, width_ns * 1e-9)
         self.held_ua, self.held_mv = current * 1e6, volts * 1e3
 
@@ -67,10 +68,15 @@ class OutputStage:
         each = loads.parse_all(load, numbers)
         self.channels = {e["n"]: Channel(board, e, each[e["n"]]) for e in board["channels"]}
         self.supply_mv = board["supply_mv"]
+        self.enabled = "stage_enable" not in board
         self._inputs = {board["mux_supply"]: (None, None)}
         for entry in board["channels"]:
             self._inputs[entry["mux_current"]] = (self.channels[entry["n"]], 0)
             self._inputs[entry["mux_voltage"]] = (self.channels[entry["n"]], 1)
+
+    def end_of_leg_a(self, number, t_ns, width_ns):
+        """Leg A of channel `number` fell, after so long."""
+        self.channels[number].end_of_leg_a(t_ns, width_ns, self.enabled)
 
     def command(self, number, t_ns, duty):
         """The DAC of channel `number` stands at `duty` from `t_ns` on; returns commanded microamps."""

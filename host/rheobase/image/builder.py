@@ -13,28 +13,29 @@ import sys
 from pathlib import Path
 
 import rheobase
-from rheobase import paths
+from rheobase import boards, paths
 from rheobase.errors import HostError, UsageError
 from rheobase.image import debian, firmware_files, info, toolchain, uf2
 from rheobase.image.lock import image_lock
 
 OLDEST = (1, 25)
-_FORMAT = "3"  # of the key; raise it when the way of building changes what comes out
+_FORMAT = "4"  # of the key; raise it when the way of building changes what comes out
+_PINS_H = "pins.h"  # beside the boards' folders in the cache
 _SUBMODULES = {"lib/pico-sdk": "pico_sdk_init.cmake", "lib/tinyusb": "src/tusb.h", "lib/mbedtls": "library/version.c"}
 _FINGERPRINTED = ("py", "extmod", "shared", "drivers", "tools", "mpy-cross", "ports/rp2", "lib")
 _NOT_OURS = ("MAKE", "MFLAGS", "CFLAGS", "LDFLAGS", "MICROPY", "PICO_", "CMAKE_", "BOARD", "BUILD", "PYTHONPATH")
 
 
-def build(board="RHEO_PICO", micropython=None, log=None, install_tools=False) -> info.ImageInfo:
+def build(board=None, micropython=None, log=None, install_tools=False) -> info.ImageInfo:
     """The image of `board` as things are now; an unchanged one comes from the cache at once.
 
-    board: RHEO_PICO (firmware frozen in) or RPI_PICO (stock MicroPython). micropython: a checkout with its
+    board: one of ours (firmware frozen in), RPI_PICO (stock MicroPython), None: boards.chosen(). micropython: a checkout with its
     submodules, or None for Debian's packages. log: called with sentences of progress (default: stderr).
     install_tools: bring missing packages by apt-get, as root or with sudo.
     Raises UsageError, HostError (exit 8) with what to do next.
     """
     log = log or (lambda text: print(text, file=sys.stderr))
-    firmware_files.check_board(board)
+    board = firmware_files.check_board(board or boards.chosen())
     if any(c.isspace() for c in str(paths.cache_dir())):
         raise HostError(
             "cache_path",
@@ -114,10 +115,16 @@ def snapshot(board: str) -> dict:
 
 
 def _board_files(board):
-    """Our part of the build besides the firmware: relative path -> content."""
+    """Our part of the build besides the firmware: relative path -> content; for a board of ours the C header too."""
     root = paths.boards_dir()
-    found = [*root.glob("*.py"), *(p for p in (root / board).glob("*") if p.is_file())]
-    return {p.relative_to(root).as_posix(): p.read_bytes() for p in found}
+    found = {p.relative_to(root).as_posix(): p.read_bytes() for p in _files(root, "common", board)}
+    if board not in firmware_files.STOCK_BOARDS:
+        found[_PINS_H] = boards.pins_header(boards.load(board)).encode()
+    return found
+
+
+def _files(root, *folders):
+    return [path for folder in folders for path in (root / folder).glob("*") if path.is_file()]
 
 
 def _tree_of(source):
@@ -171,8 +178,9 @@ def _build(board, source, ours, log, lock_fd):
     configure += [f"-DMICROPY_BOARD={board}", "-DPICO_NO_PICOTOOL=1", f"-DMICROPY_LIB_DIR={work}/ours/no-lib"]
     if files:
         configure += [f"-DMICROPY_BOARD_DIR={work}/ours/boards/{board}", f"-DRHEO_STAGE={work}/firmware"]
+        configure += [f"-DRHEO_PINS_H={work}/ours/boards/{_PINS_H}"]
     else:
-        configure += [f"-DMICROPY_FROZEN_MANIFEST={work}/ours/boards/stock_manifest.py"]
+        configure += [f"-DMICROPY_FROZEN_MANIFEST={work}/ours/boards/common/stock_manifest.py"]
     run.step(work / "cmake", configure, ["make", "-C", str(work / "cmake"), *run.jobs])
     image = _read(work / "cmake" / "firmware.bin")
     log(f"Built: {len(image) // 1024} kB" + (f", firmware {digest}" if digest else "") + ".")

@@ -1,5 +1,6 @@
 """Which image a command would use, and getting one if none is there. Builds through builder, never fetches."""
 
+from rheobase import boards
 from rheobase.errors import HostError
 from rheobase.image import builder, debian, firmware_files, info, toolchain
 from rheobase.image.official import BOARD as STOCK
@@ -7,13 +8,13 @@ from rheobase.image.official import BOARD as STOCK
 _WHAT_TO_DO = "Run `rheo image build`, or `rheo image build --micropython DIR`, or `rheo image fetch`."
 
 
-def which(board: str = "RHEO_PICO") -> info.ImageInfo:
-    """The image that would be used for `board` now, with `why`. Builds nothing.
+def which(board: str | None = None) -> info.ImageInfo:
+    """The image that would be used for `board` (None: boards.chosen()) now, with `why`. Builds nothing.
 
-    In this order: one built from what is here now; the official stock image that was fetched (for RHEO_PICO the
+    In this order: one built from what is here now; the official stock image that was fetched (on a board of ours the
     firmware must then be deployed as files). Raises HostError when there is neither.
     """
-    firmware_files.check_board(board)
+    board = firmware_files.check_board(board or boards.chosen())
     built = info.all_of(board)
     current = _current(board, built)
     if current:
@@ -32,11 +33,12 @@ def which(board: str = "RHEO_PICO") -> info.ImageInfo:
     raise HostError("no_image", f"There is no image for {board} yet.", _WHAT_TO_DO)
 
 
-def ensure(board: str = "RHEO_PICO", log=None, install_tools=False) -> info.ImageInfo:
-    """The image to use for `board`, built first if that is needed and the toolchain is there.
+def ensure(board: str | None = None, log=None, install_tools=False) -> info.ImageInfo:
+    """The image to use for `board` (None: boards.chosen()), built first if that is needed and the toolchain is there.
 
     A build is said through log(text). Raises HostError (exit 8) with what to do next.
     """
+    board = board or boards.chosen()
     try:
         return which(board)
     except HostError as error:

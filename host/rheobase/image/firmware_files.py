@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 import rheobase
-from rheobase import paths
+from rheobase import boards, paths
 from rheobase.errors import HostError, UsageError
 
 STOCK_BOARDS = ("RPI_PICO",)  # plain MicroPython, no firmware of ours inside
@@ -18,7 +18,7 @@ LIBRARY = "lib/"  # where files live on the device; frozen modules have no such 
 
 def known_boards() -> list[str]:
     """Boards an image can be made for."""
-    ours = sorted(p.parent.name for p in paths.boards_dir().glob("*/rheo_board.py"))
+    ours = boards.names()
     return ours + [name for name in STOCK_BOARDS if name not in ours]
 
 
@@ -37,10 +37,11 @@ def firmware_files(board: str) -> list[tuple[str, Path]]:
     """(path on the device, file here) of everything `board` runs, sorted; empty for stock MicroPython.
 
     rheo_build.py is not in it: it is generated (build_module), and holds the hash of these.
-    Raises HostError when a part that must be there is missing.
+    Raises HostError when a part that must be there is missing, UsageError when the board's description is wrong.
     """
     if check_board(board) in STOCK_BOARDS:
         return []
+    boards.load(board)
     root = paths.firmware_dir()
     files = [("boot.py", root / "boot.py"), ("main.py", root / "main.py")]
     for package in ("rheocore", "rheorp2"):

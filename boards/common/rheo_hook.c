@@ -9,7 +9,7 @@
 #include "hardware/pio.h"
 #include "hardware/pwm.h"
 #include "hardware/watchdog.h"
-#include "rheo_legs.h"
+#include "rheo_pins.h" // made from the board's rheo_board.py
 
 #define RHEO_MARK           (0x5248454F) // "RHEO" in SCRATCH3: this hook is in the image and has run
 #define RHEO_HOLD_FLAG      (1u << 4)    // PIO0 flag 4: no item starts while it is set
@@ -24,6 +24,14 @@ static void force_low(const uint8_t *pins, size_t count) {
     for (size_t i = 0; i < count; ++i) {
         gpio_set_outover(pins[i], GPIO_OVERRIDE_LOW);
     }
+}
+
+// The stage enable is driven by its overrides alone (firmware: rheorp2/hw.py): low, with no function behind it.
+static void disable_stage(void) {
+    #ifdef RHEO_STAGE_ENABLE_PIN
+    gpio_set_outover(RHEO_STAGE_ENABLE_PIN, GPIO_OVERRIDE_LOW);
+    gpio_set_oeover(RHEO_STAGE_ENABLE_PIN, GPIO_OVERRIDE_HIGH);
+    #endif
 }
 
 static void leave_mark(void) {
@@ -50,12 +58,14 @@ static void stop_dma(void) {
 
 void rheo_hook_startup(void) {
     force_low(leg_pins, sizeof(leg_pins));
+    disable_stage();
     leave_mark();
 }
 
 void rheo_hook_kill(void) {
     pio0->irq_force = RHEO_HOLD_FLAG;
     force_low(leg_pins, sizeof(leg_pins));
+    disable_stage();
     // Channels only: the guard goes on watching until the port takes it down.
     hw_clear_bits(&pio0->ctrl, RHEO_CHANNEL_SMS << PIO_CTRL_SM_ENABLE_LSB);
     stop_dma();

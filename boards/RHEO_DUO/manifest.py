@@ -1,0 +1,3 @@
+"""Frozen modules of RHEO_DUO: those of every board."""
+
+include("../common/manifest.py")
