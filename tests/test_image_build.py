@@ -103,7 +103,7 @@ def test_nothing_changed_is_answered_from_the_cache(bench):
     assert "nothing has changed" in second.why
 
 
-@pytest.mark.parametrize("name", ["firmware/main.py", "boards/RHEO_PICO/rheo_hook.c", "boards/legs_header.py"])
+@pytest.mark.parametrize("name", ["firmware/main.py", "boards/RHEO_PICO/mpconfigboard.h", "boards/common/rheo_hook.c"])
 def test_a_change_of_ours_is_another_image_built_on_the_same_tree(bench, name):
     first, _ = build(bench)
     with open(bench / name, "a") as file:

@@ -1,12 +1,11 @@
 """Device files: one list for freezing and deploying, a hash that says what they are, pins written once."""
 
-import ast
 import os
 import subprocess
 import sys
 
 import pytest
-from rheobase import paths
+from rheobase import boards, paths
 from rheobase.errors import HostError, UsageError
 from rheobase.image import firmware_files as ff
 
@@ -114,52 +113,13 @@ def test_staging_touches_only_what_changed(tree, tmp_path):
 
 
 def test_a_plain_micropython_build_freezes_the_same_files(tmp_path):
-    script = paths.boards_dir() / "stage_firmware.py"
-    subprocess.run([sys.executable, "-I", str(script), "RHEO_PICO", str(tmp_path / "a")], check=True)
+    script = paths.boards_dir() / "common" / "stage_firmware.py"
+    command = [sys.executable, "-I", str(script), "RHEO_PICO", str(tmp_path / "a"), str(tmp_path / "pins.h")]
+    subprocess.run(command, check=True)
     ff.stage("RHEO_PICO", tmp_path / "b")
+    assert (tmp_path / "pins.h").read_text() == boards.pins_header(boards.load("RHEO_PICO"))
 
     def laid_out(root):
         return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*.py")}
 
     assert laid_out(tmp_path / "a") == laid_out(tmp_path / "b")
-
-
-def run_legs_header(tmp_path, table):
-    source, target = tmp_path / "rheo_board.py", tmp_path / "legs.h"
-    source.write_text(f"BOARD = {table!r}\n")
-    script = paths.boards_dir() / "legs_header.py"
-    done = subprocess.run([sys.executable, str(script), str(source), str(target)], capture_output=True, text=True)
-    return done, target
-
-
-def table_of(*channels, base=2):
-    return {"leg_base": base, "channels": [dict(zip(("leg_a", "leg_b", "dac"), c, strict=True)) for c in channels]}
-
-
-def test_pins_in_c_are_the_pins_of_the_board_description(tmp_path):
-    source = (paths.boards_dir() / "RHEO_PICO" / "rheo_board.py").read_text()
-    board = ast.literal_eval(ast.parse(source).body[-1].value)
-    done, target = run_legs_header(tmp_path, board)
-    assert done.returncode == 0
-    text = target.read_text()
-    legs = [pin for c in board["channels"] for pin in (c["leg_a"], c["leg_b"])]
-    assert f"RHEO_LEG_PINS {{ {', '.join(map(str, legs))} }}" in text
-    assert f"RHEO_DAC_PINS {{ {', '.join(str(c['dac']) for c in board['channels'])} }}" in text
-    assert f"RHEO_CHANNEL_SMS ({2 ** len(board['channels']) - 1:#x})" in text
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        table_of((2, 3, 3)),  # a pin twice
-        table_of((3, 2, 10)),  # B before A
-        table_of((2, 3, 10), (5, 6, 11)),  # a hole
-        table_of((2, 3, 30)),  # no such GPIO
-        table_of((2, 3, 10), base=4),  # not where PIO's pins start
-    ],
-)
-def test_a_board_whose_pins_cannot_be_right_gives_no_image(tmp_path, table):
-    done, target = run_legs_header(tmp_path, table)
-    assert done.returncode != 0
-    assert not target.exists()
-    assert "Traceback" not in done.stderr

@@ -11,16 +11,20 @@ from rheobase.image import firmware_files
 
 MARK_AT, MARK = 0x40058018, 0x5248454F
 BOARD = boards.load()
+ENABLE = [BOARD["stage_enable"]] if "stage_enable" in BOARD else []
 LEGS = [pin for c in BOARD["channels"] for pin in (c["leg_a"], c["leg_b"])]
 DACS = [c["dac"] for c in BOARD["channels"]]
+SLICE_0 = next(pin for pin in BOARD["spare"] if pin in (0, 1, 16, 17))  # on PWM slice 0
 OUTOVER_LOW = 2 << 8
-_LEG_UP = """
+DRIVEN_LOW = 0x321F  # of the stage enable: no function, output, low
+_LEG_UP = f"""
 import machine
 from machine import Pin, PWM, mem32
 mem32[0x40058018] = 0
-Pin(2, Pin.OUT).value(1)
-dac = PWM(Pin(10), freq=30000, duty_u16=65535)
-spare = PWM(Pin(16), freq=30000, duty_u16=0)
+Pin({LEGS[0]}, Pin.OUT).value(1)
+dac = PWM(Pin({DACS[0]}), freq=30000, duty_u16=65535)
+spare = PWM(Pin({SLICE_0}), freq=30000, duty_u16=0)
+for pin in {ENABLE}: mem32[0x40014004 + 8 * pin] = 0x331F
 """
 _booted = {}
 
@@ -46,15 +50,18 @@ def booted(image):
 def soft_reset_with_a_leg_high(board):
     rawrepl.finish(board, rawrepl.start(board, _LEG_UP))
     up = board.level("CH1_A"), board.peek(MARK_AT)
+    enabled = [board.level("STAGE_ENABLE") for _ in ENABLE]
     board.send(b"\x04")  # Ctrl-D at the raw REPL
-    fell = board.run_until(lambda: board.level("CH1_A") == 0, 200_000_000)
-    slice_runs = board.peek(0x40050000) & 1  # run_until looks at every edge: this is the state at the fall
+    high = ["CH1_A", *("STAGE_ENABLE" for _ in ENABLE)]
+    fell = board.run_until(lambda: not any(board.level(name) for name in high), 200_000_000)
+    slice_runs = board.peek(0x40050000) & 1  # run_until looks at every edge: this is the state at the last fall
     rawrepl.enter(board)
     return {
         "up": up,
         "fell": fell,
         "slice_runs": slice_runs,
         "mark": board.peek(MARK_AT),
+        "enable": enabled + [ctrl(board, pin) for pin in ENABLE],
         "legs": overridden(board, LEGS),
         "dacs": overridden(board, DACS),
     }
@@ -84,6 +91,7 @@ def test_every_leg_and_set_point_of_the_description_is_overridden(board_image):
     seen = in_child(soft_reset_with_a_leg_high, booted(board_image))
     assert seen["legs"] == LEGS
     assert seen["dacs"] == DACS
+    assert seen["enable"] == ([1, DRIVEN_LOW] if ENABLE else [])
 
 
 def after_main_ended(board):
@@ -138,6 +146,7 @@ def test_cold_boot_closes_the_pads_before_any_python(board_image):
     assert board.run_until(lambda: board.peek(MARK_AT) == MARK, 100_000_000)
     assert overridden(board, LEGS) == LEGS
     assert overridden(board, DACS) == []
+    assert [ctrl(board, pin) for pin in ENABLE] == [0x3200 | 0x1F for _ in ENABLE]
 
 
 def test_frozen_firmware_is_the_firmware_of_this_tree(board_image):
@@ -146,6 +155,6 @@ def test_frozen_firmware_is_the_firmware_of_this_tree(board_image):
         return rawrepl.finish(board, rawrepl.start(board, code)).split(maxsplit=2)
 
     digest, origin, machine = in_child(asks, booted(board_image))
-    assert digest == firmware_files.firmware_hash("RHEO_PICO")
+    assert digest == firmware_files.firmware_hash(BOARD["name"])
     assert origin == "frozen"
-    assert machine.strip() == "Rheobase RHEO_PICO with RP2040"
+    assert machine.strip() == f"Rheobase {BOARD['name']} with RP2040"

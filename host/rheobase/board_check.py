@@ -213,8 +213,8 @@ def _set_points(board):
     for pin in board.get("spare", ()):
         if _slice(pin)[0] in slices and pin not in [p for p, _ in taken.values()]:
             yield (
-                f"`spare` GPIO {pin} is on PWM slice {_slice(pin)[0]}, which is a set-point's: a PWM there would change "
-                "its frequency. Leave it out."
+                f"`spare` GPIO {pin} is on PWM slice {_slice(pin)[0]}, which is a set-point's: a PWM there would "
+                "change its frequency. Leave it out."
             )
 
 
@@ -226,7 +226,8 @@ def _mux(board):
         rows += [(channel[key], f"{key} of channel {channel['n']}") for key in ("mux_current", "mux_voltage")]
     for at, use in rows:
         if at >= inputs:
-            yield f"{use} is {at}: {len(board['mux_select'])} select pins reach 0 to {inputs - 1}; add one to `mux_select`."
+            count = len(board["mux_select"])
+            yield f"{use} is {at}: the {count} pins of `mux_select` reach 0 to {inputs - 1}; add one, or write less."
         if at in taken:
             yield f"multiplexer input {at} is {taken[at]} and {use} as well: give each its own."
         taken.setdefault(at, use)
@@ -250,4 +251,4 @@ def _ratings(board):
         )
     if board["full_scale_ua"] * (board["dac_top"] + 1) >= SMALL:
         most = SMALL // board["full_scale_ua"] - 2
-        yield f"`dac_top` is {board['dac_top']}: with this `full_scale_ua` at most {most} (the firmware counts below 2**30)."
+        yield f"`dac_top` is {board['dac_top']}: with this `full_scale_ua` write {most} (counted below 2**30)."

@@ -1,20 +1,22 @@
-"""Fixture of the end-to-end tests: a freshly booted board with the real image and a host beside it."""
+"""Fixtures of the end-to-end tests: a freshly booted board with the real image and a host beside it.
+
+`dut` is imported when a test needs it: it reads the description of the board that --board has named by then.
+"""
 
 import pytest
-from dut import Dut
 
 
 @pytest.fixture
-def dut(board_image):
+def dut(make_dut):
     """The device under test, booted, greeted by nobody."""
-    device = Dut(board_image)
-    yield device
-    device.board.close()
+    return make_dut()
 
 
 @pytest.fixture
 def make_dut(board_image):
     """make_dut(**EmulatedBoard options) -> Dut."""
+    from dut import Dut
+
     made = []
 
     def make(**options):

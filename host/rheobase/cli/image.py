@@ -4,7 +4,6 @@ import click
 
 from rheobase.cli.app import pass_app
 
-
 _BOARD = click.option(
     "--board", metavar="NAME", help="Which board, or RPI_PICO: stock MicroPython [RHEO_BOARD, RHEO_PICO]."
 )

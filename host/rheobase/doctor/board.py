@@ -4,7 +4,8 @@ import re
 
 from rheocore import faults, messages
 
-from rheobase import boards, discovery
+from rheobase import discovery
+from rheobase.boards import DEFAULT
 from rheobase.doctor.finding import fail, ok, warn
 from rheobase.errors import EXIT_FAULT, EXIT_INCOMPATIBLE
 from rheobase.image import firmware_files
@@ -202,7 +203,7 @@ def _stem(name):
 
 def _imported():
     """Names of MicroPython's own modules that the firmware imports."""
-    text = b"\n".join(firmware_files.read_files(boards.DEFAULT).values()).decode()
+    text = b"\n".join(firmware_files.read_files(DEFAULT).values()).decode()
     names = set(re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE))
     return names - {"rheocore", "rheorp2", "rheo_board", "rheo_build"}
 

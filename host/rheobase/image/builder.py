@@ -29,8 +29,8 @@ _NOT_OURS = ("MAKE", "MFLAGS", "CFLAGS", "LDFLAGS", "MICROPY", "PICO_", "CMAKE_"
 def build(board=None, micropython=None, log=None, install_tools=False) -> info.ImageInfo:
     """The image of `board` as things are now; an unchanged one comes from the cache at once.
 
-    board: one of ours (firmware frozen in), RPI_PICO (stock MicroPython), None: boards.chosen(). micropython: a checkout with its
-    submodules, or None for Debian's packages. log: called with sentences of progress (default: stderr).
+    board: one of ours (firmware frozen in), RPI_PICO (stock), None: boards.chosen(). micropython: a checkout
+    with its submodules, or None for Debian's packages. log: called with sentences of progress (default: stderr).
     install_tools: bring missing packages by apt-get, as root or with sudo.
     Raises UsageError, HostError (exit 8) with what to do next.
     """

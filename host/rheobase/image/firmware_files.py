@@ -23,9 +23,11 @@ def known_boards() -> list[str]:
 
 
 def check_board(board: str) -> str:
-    """`board` if an image can be made for it, else UsageError with the ones that exist."""
+    """`board` if an image can be made for it, else UsageError: no such board, or what is wrong in its description."""
     if board not in known_boards():
         raise UsageError("unknown_board", f"There is no board called {board}.", "Known: " + ", ".join(known_boards()))
+    if board not in STOCK_BOARDS:
+        boards.load(board)
     return board
 
 
@@ -41,7 +43,6 @@ def firmware_files(board: str) -> list[tuple[str, Path]]:
     """
     if check_board(board) in STOCK_BOARDS:
         return []
-    boards.load(board)
     root = paths.firmware_dir()
     files = [("boot.py", root / "boot.py"), ("main.py", root / "main.py")]
     for package in ("rheocore", "rheorp2"):
