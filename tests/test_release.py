@@ -79,7 +79,7 @@ def test_the_packages_hold_what_was_committed_and_nothing_else(dist):
         names = archive.namelist()
         assert archive.getinfo(names[0]).date_time == (2026, 1, 2, 3, 4, 6)  # the commit's
     assert {name.split("/")[0] for name in names} == {"rheobase", "rheocore", f"rheobase-{version()}.dist-info"}
-    assert {"rheobase/_firmware/main.py", "rheobase/_boards/RHEO_PICO/rheo_hook.c"} <= set(names)
+    assert {"rheobase/_firmware/main.py", "rheobase/_boards/common/rheo_hook.c"} <= set(names)
     with tarfile.open(sdist) as archive:
         names += archive.getnames()
     assert not [name for name in names if "left" in name or "__pycache__" in name]

@@ -13,6 +13,7 @@
 
 #define RHEO_MARK           (0x5248454F) // "RHEO" in SCRATCH3: this hook is in the image and has run
 #define RHEO_HOLD_FLAG      (1u << 4)    // PIO0 flag 4: no item starts while it is set
+#define RHEO_PLAYERS        (0x7)        // machines 0 to 2, which may play a channel; 3 is the guard
 #define RHEO_DMA_CHANNELS   (0x7ff)      // 0 to 10: everything the engine may use
 
 static const uint8_t leg_pins[] = RHEO_LEG_PINS;
@@ -66,8 +67,8 @@ void rheo_hook_kill(void) {
     pio0->irq_force = RHEO_HOLD_FLAG;
     force_low(leg_pins, sizeof(leg_pins));
     disable_stage();
-    // Channels only: the guard goes on watching until the port takes it down.
-    hw_clear_bits(&pio0->ctrl, RHEO_CHANNEL_SMS << PIO_CTRL_SM_ENABLE_LSB);
+    // Not the guard, which goes on watching until the port takes it down.
+    hw_clear_bits(&pio0->ctrl, RHEO_PLAYERS << PIO_CTRL_SM_ENABLE_LSB);
     stop_dma();
     for (size_t i = 0; i < sizeof(dac_pins); ++i) {
         pwm_set_gpio_level(dac_pins[i], 0);

@@ -73,7 +73,6 @@ def pins_header(board):
         "#pragma once",
         f"#define RHEO_LEG_PINS {{ {', '.join(map(str, legs))} }}",
         f"#define RHEO_DAC_PINS {{ {', '.join(map(str, dacs))} }}",
-        f"#define RHEO_CHANNEL_SMS ({(1 << len(board['channels'])) - 1:#x}) // state machines of the channels",
     ]
     if board.get("stage_enable") is not None:
         lines.append(f"#define RHEO_STAGE_ENABLE_PIN ({board['stage_enable']})")

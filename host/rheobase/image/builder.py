@@ -21,6 +21,7 @@ from rheobase.image.lock import image_lock
 OLDEST = (1, 25)
 _FORMAT = "4"  # of the key; raise it when the way of building changes what comes out
 _PINS_H = "pins.h"  # beside the boards' folders in the cache
+_STOCK_MANIFEST = "common/stock_manifest.py"
 _SUBMODULES = {"lib/pico-sdk": "pico_sdk_init.cmake", "lib/tinyusb": "src/tusb.h", "lib/mbedtls": "library/version.c"}
 _FINGERPRINTED = ("py", "extmod", "shared", "drivers", "tools", "mpy-cross", "ports/rp2", "lib")
 _NOT_OURS = ("MAKE", "MFLAGS", "CFLAGS", "LDFLAGS", "MICROPY", "PICO_", "CMAKE_", "BOARD", "BUILD", "PYTHONPATH")
@@ -117,14 +118,13 @@ def snapshot(board: str) -> dict:
 def _board_files(board):
     """Our part of the build besides the firmware: relative path -> content; for a board of ours the C header too."""
     root = paths.boards_dir()
-    found = {p.relative_to(root).as_posix(): p.read_bytes() for p in _files(root, "common", board)}
-    if board not in firmware_files.STOCK_BOARDS:
-        found[_PINS_H] = boards.pins_header(boards.load(board)).encode()
-    return found
-
-
-def _files(root, *folders):
-    return [path for folder in folders for path in (root / folder).glob("*") if path.is_file()]
+    if board in firmware_files.STOCK_BOARDS:
+        files = [root / _STOCK_MANIFEST]
+        made = {}
+    else:
+        files = [path for folder in ("common", board) for path in (root / folder).glob("*") if path.is_file()]
+        made = {_PINS_H: boards.pins_header(boards.load(board)).encode()}
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in files} | made
 
 
 def _tree_of(source):
@@ -180,7 +180,7 @@ def _build(board, source, ours, log, lock_fd):
         configure += [f"-DMICROPY_BOARD_DIR={work}/ours/boards/{board}", f"-DRHEO_STAGE={work}/firmware"]
         configure += [f"-DRHEO_PINS_H={work}/ours/boards/{_PINS_H}"]
     else:
-        configure += [f"-DMICROPY_FROZEN_MANIFEST={work}/ours/boards/common/stock_manifest.py"]
+        configure += [f"-DMICROPY_FROZEN_MANIFEST={work}/ours/boards/{_STOCK_MANIFEST}"]
     run.step(work / "cmake", configure, ["make", "-C", str(work / "cmake"), *run.jobs])
     image = _read(work / "cmake" / "firmware.bin")
     log(f"Built: {len(image) // 1024} kB" + (f", firmware {digest}" if digest else "") + ".")
