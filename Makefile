@@ -8,9 +8,12 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/python -m rheobase.demo --out demo-out
 
+# Without ARGS also what depends on pins and ratings, on the second board; all of tests/e2e there: docs/new-board.md.
+ON_THE_SECOND := tests/test_image_hook.py $(patsubst %,tests/e2e/test_%.py,stage_enable pulses limits reset)
 test: $(READY)
 	$(BIN)/rheo image build
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest -n 2 --dist worksteal --board RHEO_DUO $(ON_THE_SECOND))
 
 image: $(READY)
 	$(BIN)/rheo image build
