@@ -192,6 +192,7 @@ class FakeBoard:
             "c_hook": True,
             "reset_cause": "power",
             "was": None,
+            "calibration": {"problem": None, "channels": {"1": None, "2": None, "3": None}},
         }
         info.update(self.extra_info)
         self.server = Server(self.session, self.board, info, self._sense, inspect=lambda: dict(self.inspection))

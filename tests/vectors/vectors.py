@@ -329,6 +329,7 @@ def server_vectors():
         "c_hook": True,
         "reset_cause": "power",
         "was": None,
+        "calibration": {"problem": None, "channels": {"1": None, "2": None, "3": None}},
     }
     server = Server(bench.session, BOARD, info, lambda n: (n * 100, 1000))
     requests = [

@@ -9,6 +9,7 @@ _KINDS = {
     "method_not_found": Incompatible,
     "invalid_request": Incompatible,
     "no_hook": Incompatible,
+    "bad_calibration": DeviceFault,
     "invalid_params": UsageError,
     "wrong_state": UsageError,
     "bench_only": UsageError,
