@@ -89,7 +89,7 @@ def check_load(load_ohms):
 
 
 def set_points(table, load_ohms):
-    """COUNT set-points in uA, falling, for a board's description and a load: what its voltage reaches, off ADC steps."""
+    """COUNT set-points in uA, falling, for a board's description and a load: within its voltage, off ADC steps."""
     top = min(table["max_ua"], table["compliance_mv"] * 10 * REACH_PER_CENT // load_ohms)
     fulls = (table["sense_current_full_ua"], table["sense_voltage_full_mv"] * 1000 // load_ohms)
     steps = [full * code // 4096 for full in fulls for code in ADC_STEPS]

@@ -63,7 +63,7 @@ EVENT = ("n", "dev_us", "kind", "detail", "channel")
 INFO = (
     "wire board serial firmware micropython channels limits c_hook reset_cause was state remainder_ms calibration"
     # firmware: {version, hash, origin}; channels: [1, 2, 3]; limits: {max_ua, full_scale_ua, ...}
-    # calibration: {problem: null or why it cannot be used, channels: {"1": its row (calibration.py), null: uncalibrated}}
+    # calibration: {problem: null, or why it is not used; channels: {"1": its row (calibration.py), null: none}}
 ).split()
 STATUS = "state t_left_ms interlock fault fault_channel channels".split()  # channels: a list of STATUS_CHANNEL rows
 STATUS_CHANNEL = ("n", "set_ua", "meas_ua", "ohms", "pulses")

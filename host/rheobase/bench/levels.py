@@ -10,6 +10,7 @@ from statistics import fmean
 
 from rheocore import envelope, limits
 
+from rheobase import order
 from rheobase.bench import own
 from rheobase.errors import EXIT_BENCH, Refused, RheoError
 from rheobase.halt import halt
@@ -34,7 +35,7 @@ class Level:
 
 def config(board, levels):
     """The device configuration that plays levels (uA, falling) on a greeted Board. Raises Refused."""
-    ratings = board_ratings(board)
+    ratings = order.ratings(board.info)
     step_ua = envelope.max_step_ua(ratings["full_scale_ua"])
     ramp_ms = max(500, -(-levels[0] * limits.PASS_MS // step_ua))
     cfg = {
@@ -49,12 +50,6 @@ def config(board, levels):
     for code, field, value, bound in limits.judge(cfg, ratings):
         raise Refused("refused", words.refusal(code, field, value, bound), "Nothing was sent to the board.")
     return cfg
-
-
-def board_ratings(board):
-    from rheobase import order
-
-    return order.ratings(board.info)
 
 
 def play(board, n, levels, told=lambda level: None):
@@ -82,6 +77,8 @@ def play(board, n, levels, told=lambda level: None):
                 found.append(_read(board, signals, level))
                 told(found[-1])
             halt(client)
+            # What is left of this session is nobody's: no later one is to be taken for its remainder.
+            board.call("configure", {"channels": {str(n): {**cfg, "amplitude_ua": 0}}, "new": 1})
         except BaseException as error:
             own.make_safe(board, error)
             raise

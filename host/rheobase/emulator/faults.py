@@ -15,8 +15,8 @@ What, one or more of
   load         {channel: load}: ohms, "open", "short", "needle" or "skin"
   gain         {channel: factor}: times the commanded current, a broken output stage
   offset_ua    {channel: microamps}: on top of that
-  sense_gain, sense_offset_ua
-               {channel: factor}, {channel: microamps}: what the current sense makes of the current
+  sense_gain   {channel: factor}: what the current sense makes of the current
+  sense_offset_ua  {channel: microamps}: on top of that
   supply_mv    supply voltage
   reset        true: power cycle
   send         text that a host sends, as Latin-1: "\\u0003" is Ctrl-C
