@@ -170,7 +170,7 @@ def _true_point(level, load_ohms):
 
 def _look(level, load_ohms):
     """Raise RheoError if what is connected is not the load that was named."""
-    ohms = level.load_mv * 1e6 / level.ua / 1000 if level.ua else 0
+    ohms = level.load_mv * 1000 / level.ua if level.ua else 0
     if abs(ohms - load_ohms) * 100 > LOAD_PER_CENT * load_ohms:
         message = f"The board sees {fmt_resistance(round(ohms))} and not the {fmt_resistance(load_ohms)} that was told."
         hint = "Measure the load with a meter and give that value; nothing else may be connected. Nothing was stored."

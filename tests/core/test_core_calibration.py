@@ -150,7 +150,6 @@ def test_a_whole_file_with_a_value_that_must_not_be_is_refused(line, why):
     assert problem(line) == why
 
 
-@PROPERTY
 @given(st.dictionaries(st.text(max_size=3), st.recursive(st.integers() | st.text() | st.none(), st.lists), max_size=4))
 def test_any_rows_with_a_good_checksum_are_taken_within_bounds_or_not_at_all(rows):
     line = frames.encode({"schema": 1, "board": "RHEO_PICO", "serial": SERIAL, "channels": rows})

@@ -13,8 +13,8 @@ from rheobase.cli.main import VERBS, cli, main
 
 ENVELOPE = ["schema", "command", "ok", "exit_code", "data", "errors"]
 CONTRACT_VERBS = [
-    "devices", "info", "doctor", "emulate", "image", "flash", "deploy", "calibrate", "protocol", "run", "status", "watch",
-    "stop", "pause", "resume", "clear-fault", "log", "bench", "completion",
+    "devices", "info", "doctor", "emulate", "image", "flash", "deploy", "calibrate", "protocol", "run", "status",
+    "watch", "stop", "pause", "resume", "clear-fault", "log", "bench", "completion",
 ]  # fmt: skip
 
 # Each verb once, with no board, no image and no record there: (words, exit code, data's keys or the error's code).

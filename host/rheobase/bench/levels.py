@@ -20,7 +20,7 @@ from rheobase.link import words
 SETTLE = 2  # telemetry items at a new set-point that are passed over: it walks, and the filter follows (5 ms)
 READINGS = 5  # items that count
 PERIOD_US = 20_000  # a pulse for each look of the firmware at its sense
-_SLACK_MS = 5_000
+_SLACK_MS = 60_000  # it is ended by a stop; a host that has gone ends it within 1 s
 _LEVEL_MS = 2_000
 
 
