@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rheobase import boards
 from rheocore import calibration, frames
 from rheocore.calibration import GAIN_MAX, ONE, corrected
+from rheorp2.stored import read_calibration
 
 BOARD = boards.load()
 FULL_UA = BOARD["full_scale_ua"]
@@ -172,3 +173,28 @@ def test_a_board_with_a_calibration_that_it_cannot_use_does_not_arm_and_says_wha
     for params in ({}, {"bench": 1}):
         assert host.ask("arm", **params) == "bad_calibration"
     assert host.ask("status")["state"] == "loaded" and not host.bench.output.calls
+
+
+@pytest.fixture
+def on_board(tmp_path, monkeypatch):
+    """The path at which the board's own reading (rheorp2.stored, frozen or as a file the same) looks."""
+    path = tmp_path / "rheo_calibration.txt"
+    monkeypatch.setattr(calibration, "FILE", str(path))
+    return path
+
+
+def test_the_board_reads_its_file_or_none_and_takes_what_it_cannot_read_for_damaged(on_board):
+    assert read_calibration(BOARD, SERIAL).problem is None and not read_calibration(BOARD, SERIAL).rows
+    on_board.write_bytes(stored())
+    assert read_calibration(BOARD, SERIAL).rows == {1: ROW, 3: ROW}
+    on_board.write_bytes(stored() + b"x" * 10_000_000)
+    assert read_calibration(BOARD, SERIAL).problem == "damaged"
+    on_board.unlink()
+    on_board.mkdir()
+    assert read_calibration(BOARD, SERIAL).problem == "damaged"
+
+
+def test_a_write_that_was_cut_off_before_the_new_file_took_its_place_leaves_the_old_one_in_force(on_board):
+    on_board.write_bytes(stored())
+    (on_board.parent / "rheo_calibration.txt.new").write_bytes(stored()[:40])
+    assert read_calibration(BOARD, SERIAL).rows == {1: ROW, 3: ROW}
