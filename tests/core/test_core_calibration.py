@@ -38,6 +38,11 @@ def duty(ua, correction):
 # -- what a correction does ------------------------------------------------------------------------------------
 
 
+def test_the_bounds_are_10_per_cent_and_1_per_cent_of_full_scale_and_the_step_10_ppm():
+    assert (GAIN_MAX / ONE, OFFSET_MAX, 1 / ONE) == (0.1, 500, 1e-5)
+    assert corrected(50_000, (-3_847, -192)) == 47_884  # 50 mA less 3.847 % less 192 uA: 47884.5, rounded down
+
+
 @given(CORRECTIONS)
 def test_zero_stays_zero_whatever_the_offset(correction):
     assert corrected(0, correction) == duty(0, correction) == 0

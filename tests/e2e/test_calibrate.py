@@ -88,7 +88,8 @@ def test_after_a_power_cycle_the_true_current_is_what_is_set_and_what_is_measure
     dut.run_ms(900)  # in the ramp, 0.5 % of full scale each 20 ms
     for set_ua in (12_000, 8_000, 2_000, 500):
         dut.call("amplitude", token=dut.token, channel=1, ua=set_ua)
-        assert dut.board.run_until(lambda: dut.telemetry[-1]["channels"][0][0] == set_ua, 3_000_000_000)
+        there = dut.board.run_until(lambda ua=set_ua: dut.telemetry[-1]["channels"][0][0] == ua, 3_000_000_000)
+        assert there
         dut.run_ms(150)
         told_ua, meas_ua = dut.telemetry[-1]["channels"][0][:2]
         flows_ua = dut.board.stage.channels[1].held_ua
