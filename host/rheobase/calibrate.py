@@ -165,14 +165,14 @@ def _true_ua(level, load_ohms):
 
 def _true_point(level, load_ohms):
     """What the check tells: set, true and measured uA."""
-    return {"set_ua": level.set_ua, "true_ua": round(_true_ua(level, load_ohms), 1), "meas_ua": round(level.ua, 1)}
+    return {"set_ua": level.set_ua, "true_ua": round(_true_ua(level, load_ohms), 1), "meas_ua": round(level.meas_ua, 1)}
 
 
 def _look(level, load_ohms):
     """Raise RheoError if what is connected is not the load that was named."""
-    ohms = level.load_mv * 1000 / level.ua if level.ua else 0
+    ohms = level.load_mv * 1000 / level.meas_ua if level.meas_ua else 0
     if abs(ohms - load_ohms) * 100 > LOAD_PER_CENT * load_ohms:
-        message = f"The board sees {fmt_resistance(round(ohms))} and not the {fmt_resistance(load_ohms)} that was told."
+        message = f"The board sees about {fmt_resistance(round(ohms / 10) * 10)} and not the {fmt_resistance(load_ohms)} that was told."
         hint = "Measure the load with a meter and give that value; nothing else may be connected. Nothing was stored."
         raise RheoError("wrong_load", message, hint, EXIT_BENCH)
 
@@ -182,7 +182,7 @@ def _point(board, n, table, level, load_ohms):
     used = calibration.Calibration({n: board.info["calibration"]["channels"][str(n)] or _NOMINAL_ROW})
     gain, offset = used.sense(n)
     commanded = min(calibration.corrected(level.set_ua, used.set(n)), table["full_scale_ua"])
-    return commanded, _true_ua(level, load_ohms), (level.ua - offset) / (1 + gain / calibration.ONE)
+    return commanded, _true_ua(level, load_ohms), (level.meas_ua - offset) / (1 + gain / calibration.ONE)
 
 
 _NOMINAL_ROW = {"set": calibration.NOMINAL, "sense": calibration.NOMINAL}

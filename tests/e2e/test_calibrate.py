@@ -73,7 +73,7 @@ def test_what_calibrate_finds_is_how_far_the_stage_is_off(calibrated):
     for point in data["points"]:
         flows_ua = point["set_ua"] * GAIN + OFFSET_UA
         assert abs(point["true_ua"] - flows_ua) <= DAC_UA * GAIN + VOLT_UA + 0.001 * flows_ua
-        assert abs(point["ua"] - flows_ua * SENSE_GAIN) <= DAC_UA * GAIN + SENSE_UA
+        assert abs(point["meas_ua"] - flows_ua * SENSE_GAIN) <= DAC_UA * GAIN + SENSE_UA
         assert point["true_ua"] > 1.04 * point["set_ua"]
     assert data["gain"] == pytest.approx(GAIN, abs=0.002) and data["offset"] == pytest.approx(OFFSET_UA, abs=30)
     assert data["sense"]["gain"] == pytest.approx(SENSE_GAIN, abs=0.002)

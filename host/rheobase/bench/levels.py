@@ -26,10 +26,10 @@ _LEVEL_MS = 2_000
 
 @dataclass(frozen=True)
 class Level:
-    """Means of what was read at one set-point. ua: as the board measures it; load_mv: voltage at the load."""
+    """Means of what was read at one set-point: current as the board measures it, voltage at the load."""
 
     set_ua: int
-    ua: float
+    meas_ua: float
     load_mv: float
 
 
@@ -104,7 +104,7 @@ def _read(board, signals, level):
         if time.monotonic() - client.heard_s > own.SILENCE_S * client.scale:
             board.status()
     uas, mvs = zip(*there[SETTLE:], strict=True)
-    return Level(level, fmean(uas), fmean(mvs))
+    return Level(level, round(fmean(uas), 1), round(fmean(mvs), 1))
 
 
 def _unless_over(event):

@@ -35,18 +35,19 @@ def calibrate(app, channel, load):
             question = f"Is {fmt_resistance(load_ohms)}, and nothing and nobody else, connected to channel {n}?"
             if not click.confirm(question, default=False, err=True):
                 raise Refused("declined", "Nothing was played, nothing was stored.")
-        view = _View(app)
+        view = _View(app, board.measured_word)
         data, board = service.calibrate(board, n, load_ohms, view)
         stack.callback(board.close)
         app.answer(data, lambda: _text(data, board))
 
 
 class _View:
-    def __init__(self, app):
+    def __init__(self, app, word):
         self.say = app.note
+        self.word = word
 
     def level(self, point):
-        ua = f"{fmt_current(point.set_ua)} set, {fmt_current(round(point.ua))} measured"
+        ua = f"{fmt_current(point.set_ua)} set, {fmt_current(round(point.meas_ua))} {self.word}"
         self.say(f"  {ua}, {point.load_mv / 1000:.2f} V")
 
 
@@ -59,7 +60,7 @@ def _text(data, board):
         f"  {'set-point':<10} {data['gain']:>8.4f} {data['offset']:>6.0f} µA {data['residual']:>6.0f} µA",
         f"  {'sense':<10} {sense['gain']:>8.4f} {sense['offset']:>6.0f} µA {sense['residual']:>6.0f} µA",
         f"  checked    {fmt_current(check['set_ua'])} set: {check['true_ua'] / 1000:.3f} mA flow,"
-        f" {check['meas_ua'] / 1000:.3f} mA measured",
+        f" {check['meas_ua'] / 1000:.3f} mA {board.measured_word}",
     ]
     if data["reach_ua"] < board.info["limits"]["max_ua"]:
         lines.append(f"  reach      {fmt_current(data['reach_ua'])}: more cannot be delivered, whatever is set")
