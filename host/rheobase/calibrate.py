@@ -172,7 +172,8 @@ def _look(level, load_ohms):
     """Raise RheoError if what is connected is not the load that was named."""
     ohms = level.load_mv * 1000 / level.meas_ua if level.meas_ua else 0
     if abs(ohms - load_ohms) * 100 > LOAD_PER_CENT * load_ohms:
-        message = f"The board sees about {fmt_resistance(round(ohms / 10) * 10)} and not the {fmt_resistance(load_ohms)} that was told."
+        seen = fmt_resistance(round(ohms / 10) * 10)
+        message = f"The board sees about {seen} and not the {fmt_resistance(load_ohms)} that was told."
         hint = "Measure the load with a meter and give that value; nothing else may be connected. Nothing was stored."
         raise RheoError("wrong_load", message, hint, EXIT_BENCH)
 
