@@ -51,6 +51,7 @@ class Journal:
             board=info["board"],
             firmware={**info["firmware"], "micropython": info["micropython"], "wire": info["wire"]},
             limits=info["limits"],
+            calibration=info["calibration"],
             host=rheobase.__version__,
             person=self.person,
             plan=self.plan,

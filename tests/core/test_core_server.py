@@ -23,6 +23,7 @@ INFO = {
     "c_hook": True,
     "reset_cause": "power",
     "was": None,
+    "calibration": {"problem": None, "channels": {"1": None, "2": None, "3": None}},
 }
 
 

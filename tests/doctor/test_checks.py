@@ -8,7 +8,7 @@ from collections import namedtuple
 from importlib import metadata
 
 import pytest
-from host.fake_board import FakeBoard
+from host.fake_board import CALIBRATED, FakeBoard
 from rheobase import doctor as service
 from rheobase import record
 from rheobase.doctor import computer, ports, rules
@@ -30,6 +30,10 @@ ILL = {
     "an open gate": ({}, {"gate_open": True}, "guard", "fail", "gate is open", EXIT_FAULT),
     "a guard that is off": ({}, {"guard": "off"}, "guard", "fail", "guard is off", EXIT_FAULT),
     "a low supply": ({}, {"supply_mv": 6_900}, "supply", "warn", "6.9 V", 0),
+    "no calibration": ({"info": {"calibration": {"problem": None, "channels": {"1": CALIBRATED, "2": None}}}}, {},
+                       "calibration", "warn", "2 uncalibrated", 0),
+    "a damaged calibration": ({"info": {"calibration": {"problem": "damaged", "channels": {"1": None, "2": None}}}}, {},
+                              "calibration", "fail", "is damaged", EXIT_FAULT),
     "a stray file": ({}, {"files": ["main.py", "notes.txt"]}, "files", "warn", "main.py.", 0),
     "a stray library": ({}, {"files": ["lib/", "lib/rheocore/"]}, "files", "warn", "lib/rheocore/.", 0),
     "no file system": ({}, {"flash_free": None, "flash_bytes": None}, "flash", "warn", "no file system", 0),
@@ -40,7 +44,8 @@ FILES = {"version": "0.1.0", "hash": "f00d", "origin": "files"}
 def test_the_ids_are_these_for_programs_that_look_for_one():
     assert " ".join([*service.COMPUTER, "boards", *service.BOARD]) == (
         "python packages emulator toolchain image settings cache records disk last_sessions access udev modem_manager "
-        "boards handshake firmware micropython hook reset fault interlock inspection clock guard supply files flash"
+        "boards handshake firmware micropython hook reset fault interlock inspection clock guard supply calibration "
+        "files flash"
     )
 
 

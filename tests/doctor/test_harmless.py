@@ -77,7 +77,7 @@ def test_on_the_real_image_state_and_files_are_what_they_were_and_the_fix_for_a_
     assert answer.code == 0, answer.out
     checks = {check["id"]: check for check in answer.json["data"]["checks"]}
     ill = {name for name, check in checks.items() if check["port"] and check["status"] != "ok"}
-    assert ill == {"files"} and "main.py" in checks["files"]["message"]
+    assert ill == {"files", "calibration"} and "main.py" in checks["files"]["message"]
 
     assert call("status", "--json", "-p", emulated).json["data"] == status
     assert files_of(emulated) == before

@@ -21,6 +21,7 @@ from rheocore.session import Session
 
 BANNER = b"MicroPython v1.25.0 on 2025-04-15; Fake with RP2040\r\n"
 PROMPT = b">>> "
+CALIBRATED = {"set": [0, 0], "sense": [0, 0], "load_ohms": 1000, "made": "2026-01-01"}  # and nothing was off
 
 
 class FakeOutput:
@@ -192,6 +193,7 @@ class FakeBoard:
             "c_hook": True,
             "reset_cause": "power",
             "was": None,
+            "calibration": {"problem": None, "channels": dict.fromkeys("123", CALIBRATED)},
         }
         info.update(self.extra_info)
         self.server = Server(self.session, self.board, info, self._sense, inspect=lambda: dict(self.inspection))

@@ -13,8 +13,8 @@ from rheobase.cli.main import VERBS, cli, main
 
 ENVELOPE = ["schema", "command", "ok", "exit_code", "data", "errors"]
 CONTRACT_VERBS = [
-    "devices", "info", "doctor", "emulate", "image", "flash", "deploy", "protocol", "run", "status", "watch", "stop",
-    "pause", "resume", "clear-fault", "log", "bench", "completion",
+    "devices", "info", "doctor", "emulate", "image", "flash", "deploy", "calibrate", "protocol", "run", "status",
+    "watch", "stop", "pause", "resume", "clear-fault", "log", "bench", "completion",
 ]  # fmt: skip
 
 # Each verb once, with no board, no image and no record there: (words, exit code, data's keys or the error's code).
@@ -22,6 +22,8 @@ WITHOUT_ANYTHING = [
     ("devices", 0, {"devices"}),
     ("info", 3, "no_board"),
     ("doctor", 0, {"checks"}),
+    ("calibrate --channel 1 --load 1000", 3, "no_board"),
+    ("calibrate --channel 1 --load 100", 2, "bad_load"),
     ("image path", 8, "no_image"),
     ("image fetch --version 9.9", 2, "unknown_version"),
     ("image build --micropython /nowhere", 8, None),

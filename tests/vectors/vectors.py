@@ -15,7 +15,7 @@ sys.path[:0] = sys.argv[1:4]
 from configs import ALTERNATING, BASE, BURST, MODULATED, but  # noqa: E402
 from core.fakes import Bench  # noqa: E402
 from rheo_board import BOARD  # noqa: E402
-from rheocore import config, electrode, faults, feeder, frames, items, limits, messages, stress  # noqa: E402
+from rheocore import calibration, config, electrode, faults, feeder, frames, items, limits, messages, stress  # noqa: E402
 from rheocore.envelope import Envelope, max_step_ua, slew  # noqa: E402
 from rheocore.plan import Plan  # noqa: E402
 from rheocore.server import Server  # noqa: E402
@@ -309,6 +309,26 @@ def session_vectors():
         say("events", i, bench.events)
 
 
+def calibration_vectors():
+    """Corrections at their bounds and between; files that are right, damaged, foreign and out of bounds."""
+    most = calibration.offset_max_ua(BOARD)
+    for gain in (-10000, -3847, -1, 0, 1, 3093, 10000):
+        for offset in (-most, -7, 0, 192, most):
+            say(
+                "corrected",
+                gain,
+                offset,
+                *[calibration.corrected(ua, (gain, offset)) for ua in (0, 1, 499, 20011, 50000)],
+            )
+    row = {"set": [-3847, -192], "sense": [3093, 7], "load_ohms": 1000, "made": "2026-11-22"}
+    line = calibration.encode("RHEO_PICO", "E66", {1: row, 3: row})
+    wide = calibration.encode("RHEO_PICO", "E66", {1: but(row, set=[10001, 0])})
+    for text in (None, b"", line, line[:-1], line.replace(b"3093", b"3094"), line.upper(), wide, b"x" * 2000):
+        for serial in ("E66", "E67"):
+            read = calibration.parse(text, BOARD, serial)
+            say("calibration", serial, read.set(1), read.sense(3), flat(read.told(BOARD)))
+
+
 def flat(thing):
     """A text of a JSON value that does not depend on the order of a dict."""
     if isinstance(thing, dict):
@@ -329,6 +349,7 @@ def server_vectors():
         "c_hook": True,
         "reset_cause": "power",
         "was": None,
+        "calibration": {"problem": None, "channels": {"1": None, "2": None, "3": None}},
     }
     server = Server(bench.session, BOARD, info, lambda n: (n * 100, 1000))
     requests = [
@@ -385,4 +406,5 @@ frame_vectors()
 table_vectors()
 limit_vectors()
 session_vectors()
+calibration_vectors()
 server_vectors()

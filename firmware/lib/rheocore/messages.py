@@ -61,8 +61,9 @@ CHANNEL = ("set_ua", "meas_ua", "ohms", "pulses", "charge_nc")  # one list per c
 EVENT = ("n", "dev_us", "kind", "detail", "channel")
 
 INFO = (
-    "wire board serial firmware micropython channels limits c_hook reset_cause was state remainder_ms"
+    "wire board serial firmware micropython channels limits c_hook reset_cause was state remainder_ms calibration"
     # firmware: {version, hash, origin}; channels: [1, 2, 3]; limits: {max_ua, full_scale_ua, ...}
+    # calibration: {problem: null, or why it is not used; channels: {"1": its row (calibration.py), null: none}}
 ).split()
 STATUS = "state t_left_ms interlock fault fault_channel channels".split()  # channels: a list of STATUS_CHANNEL rows
 STATUS_CHANNEL = ("n", "set_ua", "meas_ua", "ohms", "pulses")
@@ -116,6 +117,11 @@ ERRORS = {
         "Capture a shorter time, or fewer channels.",
     ),
     "no_capture": (-32017, "The board holds no capture.", "Begin one first."),
+    "bad_calibration": (
+        -32019,
+        "The calibration stored on the board cannot be used, so it does not arm: {why}.",
+        "`rheo calibrate` each channel again; or remove it: mpremote fs rm :/rheo_calibration.txt, then reset.",
+    ),
     "no_hook": (
         -32015,
         "This MicroPython lacks the board's reset hook: bench only.",

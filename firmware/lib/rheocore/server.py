@@ -5,7 +5,7 @@ handle() takes one line and returns the bytes to send back (None: nothing to say
 
 import binascii
 
-from rheocore import frames, limits, messages
+from rheocore import calibration, frames, limits, messages
 from rheocore.config import small
 from rheocore.fields import typed
 from rheocore.refusal import StateError, invalid
@@ -150,6 +150,9 @@ class Server:
         if not self.info["c_hook"]:
             if not (self._bench() and params.get("bench") == 1):
                 raise StateError("no_hook", {})
+        problem = self.info["calibration"]["problem"]
+        if problem:
+            raise StateError("bad_calibration", {"why": calibration.PROBLEMS[problem]})
         token = self.session.arm(now_ms)
         return {"state": self.session.state, "token": token}
 

@@ -13,7 +13,7 @@ from rheocore.limits import PASS_MS
 from rheocore.server import Server
 from rheocore.session import Session
 
-from rheorp2 import hw, inspection
+from rheorp2 import hw, inspection, stored
 from rheorp2.capture import Capture
 from rheorp2.dac import Dac
 from rheorp2.engine import Engine
@@ -31,18 +31,23 @@ _SUPPLY_MS = 100  # between two looks at the supply
 _WATCHED_MS = 3000  # idle telemetry goes on this long after the last ack
 
 
-def _info(cause, note):
+def _serial():
+    return "".join("%02X" % b for b in machine.unique_id())
+
+
+def _info(cause, note, calibration):
     # Its mark alone could be left over from another image; the machine's name alone does not show that it ran.
     hook = os.uname().machine.startswith("Rheobase ") and hw.same(hw.WATCHDOG + 0x18, _HOOK_MARK)
     hw.wr(hw.WATCHDOG + 0x18, 0)  # marked anew at every boot, or not at all
     return {
         "board": rheo_build.BOARD,
-        "serial": "".join("%02X" % b for b in machine.unique_id()),
+        "serial": _serial(),
         "firmware": {"version": rheo_build.VERSION, "hash": rheo_build.HASH, "origin": rheo_build.ORIGIN},
         "micropython": os.uname().release,
         "c_hook": hook,
         "reset_cause": cause,
         "was": note and note[0],  # what the board was doing before a reset that was not power-on
+        "calibration": calibration,
     }
 
 
@@ -51,8 +56,9 @@ class App:
 
     def __init__(self):
         board = rheo_board.BOARD
-        self.dac = Dac(board)
-        self.sense = Sense(board)
+        calibration = stored.read_calibration(board, _serial())
+        self.dac = Dac(board, calibration)
+        self.sense = Sense(board, calibration)
         self.engine = Engine(board, self.dac, self.sense)
         self.capture = Capture(board)
         self.link = Link()
@@ -61,7 +67,8 @@ class App:
         self.watchdog = Watchdog()
         cause, note = reset_cause(), self.watchdog.recall()
         self.session.wake(note, cause)
-        self.server = Server(self.session, board, _info(cause, note), self.sense.of, self.capture, self.inspect)
+        info = _info(cause, note, calibration.told(board))
+        self.server = Server(self.session, board, info, self.sense.of, self.capture, self.inspect)
         self.events = 0
         self.last_tick_ms = self.last_tel_ms = 0
         self.noted = None  # state

@@ -1,15 +1,18 @@
 """Current set-points: one PWM channel each, filtered outside. Steps and slew are the session's; zero is always here."""
 
+from rheocore.calibration import corrected
+
 from rheorp2 import hw
 
 
 class Dac:
-    """board: the description. Slices run for ever once constructed; off is compare 0."""
+    """board: the description; calibration: rheocore's. Slices run for ever once constructed; off is compare 0."""
 
-    def __init__(self, board):
+    def __init__(self, board, calibration):
         self.top = board["dac_top"]
         self.full_ua = board["full_scale_ua"]
         self.pins = {c["n"]: c["dac"] for c in board["channels"]}
+        self.corrections = {n: calibration.set(n) for n in self.pins}
         self.compare = [0] * 8  # shadow of CC: a half cannot be written alone
         self.now_ua = {n: 0 for n in self.pins}
         self.slices = 0
@@ -27,13 +30,16 @@ class Dac:
             hw.wr(hw.IO + 8 * pin + 4, hw.FUNC_PWM)
 
     def set_ua(self, n, ua):
-        """Set-point of channel n in uA, 0..full scale, to the DAC's step below it: rounding passes no cap."""
+        """Set-point of channel n in true uA, 0..full scale, to the DAC's step below it: rounding passes no cap.
+
+        What the calibration asks for beyond full scale is full scale.
+        """
         if ua == self.now_ua[n]:
             return
         self.now_ua[n] = ua
         pin = self.pins[n]
         i = pin >> 1 & 7
-        duty = ua * (self.top + 1) // self.full_ua
+        duty = min(corrected(ua, self.corrections[n]), self.full_ua) * (self.top + 1) // self.full_ua
         if pin & 1:
             self.compare[i] = self.compare[i] & 0xFFFF | duty << 16
         else:

@@ -96,9 +96,9 @@ class Engine:
         hw.wr(hw.DMA + 0x40 * i + 0x10, self.ctrl[n] & hw.DMA_SETTINGS)  # AL1_CTRL, not enabled: triggers nothing
 
     def _still(self):
-        """True once no channel shows a current: with every set-point at zero there must be none."""
+        """True once no channel shows a current: with every set-point at zero there must be none, calibrated or not."""
         until = hw.now_ms() + _SETTLE_MS
-        while any(self.sense.read(n)[0] > self.leak_ua for n in self.block.numbers):
+        while any(self.sense.raw_ua(n) > self.leak_ua for n in self.block.numbers):
             if hw.now_ms() > until:
                 return False
         return True

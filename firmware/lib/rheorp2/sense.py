@@ -1,18 +1,23 @@
 """Measured current and impedance: the output stage's sample-and-hold through the multiplexer into the ADC."""
 
 import machine
+from rheocore.calibration import corrected
 
 
 class Sense:
-    """board: the description. read(n) measures, last[n] is (ua, ohms) of the newest reading; ohms None below 50 uA."""
+    """board: the description; calibration: rheocore's, of the current (the voltage is as read).
+
+    read(n) measures, last[n] is (ua, ohms) of the newest reading; ohms None below 50 uA.
+    """
 
     LEAST_UA = 50  # below it the impedance is noise
 
-    def __init__(self, board):
+    def __init__(self, board, calibration):
         self.board = board
         self.select = [machine.Pin(p, machine.Pin.OUT, value=0) for p in board["mux_select"]]
         self.adc = machine.ADC(board["sense_adc"])
         self.channels = {c["n"]: c for c in board["channels"]}
+        self.corrections = {n: calibration.sense(n) for n in self.channels}
         self.last = {}
 
     def _input(self, index):
@@ -25,12 +30,14 @@ class Sense:
 
         Returns (uA, mV).
         """
-        board = self.board
-        channel = self.channels[n]
-        ua = self._input(channel["mux_current"]) * (board["sense_current_full_ua"] >> 4) // 4096
-        mv = self._input(channel["mux_voltage"]) * (board["sense_voltage_full_mv"] >> 4) // 4096
+        ua = corrected(self.raw_ua(n), self.corrections[n])
+        mv = self._input(self.channels[n]["mux_voltage"]) * (self.board["sense_voltage_full_mv"] >> 4) // 4096
         self.last[n] = (ua, mv * 1000 // ua if ua >= self.LEAST_UA else None)
         return ua, mv
+
+    def raw_ua(self, n):
+        """Measure the current of channel n, before its calibration."""
+        return self._input(self.channels[n]["mux_current"]) * (self.board["sense_current_full_ua"] >> 4) // 4096
 
     def of(self, n):
         return self.last.get(n)

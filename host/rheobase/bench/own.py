@@ -171,7 +171,7 @@ def play(board, configs, channels=None, interlock=False, edges=EDGES, cutoff_ms=
     configs = {str(n): {**cfg, "amplitude_ua": 0} for n, cfg in configs.items()}
     numbers = sorted(int(n) for n in configs) if channels is None else channels
     wires(numbers, interlock)
-    _must_be_free(board)
+    must_be_free(board)
     client = board.client
     player = Player(board)
     with Interrupts() as signals:
@@ -185,16 +185,16 @@ def play(board, configs, channels=None, interlock=False, edges=EDGES, cutoff_ms=
             client.events.clear()
             client.telemetry.clear()
             sooner = {} if cutoff_ms is None else {"cutoff_ms": cutoff_ms}
-            _unless_stopped(signals)
+            unless_stopped(signals)
             board.call("start", {"token": client.token, **sooner})
             _to_the_end(player, signals, during)
             signals.emergency_fd = None  # output is off: Ctrl-C to the board would only throw the capture away
             client.also = ()
             result = board.call("result")
             capture, began_ms = _bring(board)
-            _unless_stopped(signals)
+            unless_stopped(signals)
         except BaseException as error:
-            _make_safe(board, error)
+            make_safe(board, error)
             raise
         finally:
             client.also = ()
@@ -204,7 +204,8 @@ def play(board, configs, channels=None, interlock=False, edges=EDGES, cutoff_ms=
     return capture, {**result, "events": events}
 
 
-def _must_be_free(board):
+def must_be_free(board):
+    """Raise DeviceFault or DeviceLost unless a session can begin on a greeted Board."""
     status = board.status()
     if status["state"] == "fault":
         raise words.fault_error(status["fault"], status["fault_channel"])
@@ -217,7 +218,7 @@ def _to_the_end(player, signals, during):
     shown_s = 0.0
     while not player.over:
         client.wait(POLL_S)
-        _unless_stopped(signals)
+        unless_stopped(signals)
         player.take()
         if during is not None and not player.over and time.monotonic() - shown_s >= POLL_S:
             shown_s = time.monotonic()
@@ -226,12 +227,13 @@ def _to_the_end(player, signals, during):
             player.board.status()
 
 
-def _unless_stopped(signals):
+def unless_stopped(signals):
+    """Raise RheoError, exit 130, once a signal has come."""
     if signals.take():
         raise RheoError(signals.cause, "Stopped. The output is off.", None, EXIT_INTERRUPT)
 
 
-def _make_safe(board, error):
+def make_safe(board, error):
     """Stop the board; what could not be proved is what is raised."""
     board.client.also = ()
     if isinstance(error, DeviceLost) and error.code == "lost":

@@ -63,6 +63,8 @@ def info(app):
 def _info_text(board):
     from rheocore.units import fmt_current
 
+    from rheobase.link.words import calibration
+
     info = board.info
     firmware = info["firmware"]
     channels = ", ".join(str(n) for n in info["channels"])
@@ -75,6 +77,7 @@ def _info_text(board):
         ("wire", str(info["wire"])),
         ("channels", channels),
         ("limits", f"{fmt_current(info['limits']['max_ua'])} a channel"),
+        ("calibration", calibration(info["calibration"])),
         ("reset hook", "yes" if info["c_hook"] else "no: bench only"),
         ("last reset", info["reset_cause"]),
     ]

@@ -24,6 +24,7 @@ VERBS = {
         "image": ("image", "image", "Build, fetch or find the MicroPython image."),
         "flash": ("flash", "flash", "Copy the image to a board in BOOTSEL mode."),
         "deploy": ("deploy", "deploy", "Copy changed firmware files to a board."),
+        "calibrate": ("calibrate", "calibrate", "Calibrate a channel against a known load."),
     },
     "Sessions": {
         "protocol": ("protocol", "protocol", "List, show, check and push protocols."),

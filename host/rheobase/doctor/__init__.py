@@ -40,6 +40,7 @@ BOARD = {
     "clock": board.clock,
     "guard": board.guard,
     "supply": board.supply,
+    "calibration": board.calibration,
     "files": board.files,
     "flash": board.flash,
 }

@@ -2,6 +2,7 @@
 
 import re
 
+from rheocore import calibration as stored
 from rheocore import faults, messages
 
 from rheobase import discovery
@@ -10,6 +11,7 @@ from rheobase.doctor.finding import fail, ok, warn
 from rheobase.errors import EXIT_FAULT, EXIT_INCOMPATIBLE
 from rheobase.image import firmware_files
 from rheobase.image.official import DEFAULT as TESTED  # the MicroPython that the tests boot
+from rheobase.link import words
 
 OLDEST = "1.25.0"  # MicroPython
 _OURS = ("boot.py", "main.py", "rheo_board", "rheo_build", "rheocore", "rheorp2")
@@ -151,6 +153,23 @@ def supply(seen):
         fix = "Charge or change the battery; without an output stage this input reads anything."
         return warn(f"The output stage has {volts:.1f} V: below {least:g} V no session starts.", fix)
     return ok(f"The output stage has {volts:.1f} V ({least:g} V at least).")
+
+
+def calibration(seen):
+    """Is there one for every channel, and can it be used."""
+    if not seen.info:
+        return None
+    told = seen.info["calibration"]
+    if told["problem"]:
+        why = stored.PROBLEMS.get(told["problem"], told["problem"])
+        fix = f"Calibrate each channel again (`rheo calibrate`), or remove it: {_remove(seen, [stored.FILE[1:]])}"
+        return fail(f"The stored calibration cannot be used, the board does not arm: {why}.", fix, EXIT_FAULT)
+    left = [n for n, row in sorted(told["channels"].items()) if not row]
+    said = f"Set-point and sense: {words.calibration(told)}."
+    if left:
+        fix = f"`rheo calibrate --channel {left[0]} --load OHMS`, into a known load (docs/calibration.md)."
+        return warn(said, fix)
+    return ok(said)
 
 
 def files(seen):

@@ -196,7 +196,11 @@ class EmulatedBoard:
 
     def set_gain(self, channel, factor):
         """Deliver `factor` times the commanded current at `channel`: a broken output stage."""
-        self.stage.channels[channel].gain = factor
+        self.set_error(channel, "gain", factor)
+
+    def set_error(self, channel, name, value):
+        """Make the stage of `channel` wrong. name: gain, offset_ua, sense_gain or sense_offset_ua (stage.Channel)."""
+        setattr(self.stage.channels[channel], name, value)
 
     def set_supply_mv(self, millivolts):
         """Supply voltage that the multiplexer shows."""

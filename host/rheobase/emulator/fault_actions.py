@@ -101,14 +101,17 @@ def _load(value, entry, board):
     return act
 
 
-def _gain(value, entry, board):
-    table = _per_channel("gain", value, board, lambda factor: number("gain", factor))
+def _stage_error(name):
+    def check(value, entry, board):
+        table = _per_channel(name, value, board, lambda one: number(name, one))
 
-    def act(emulated):
-        for n, factor in table.items():
-            emulated.set_gain(n, factor)
+        def act(emulated):
+            for n, one in table.items():
+                emulated.set_error(n, name, one)
 
-    return act
+        return act
+
+    return check
 
 
 def _supply_mv(value, entry, board):
@@ -230,7 +233,7 @@ def _random(value, entry, board):
 KEYS = {
     "interlock": _interlock,
     "load": _load,
-    "gain": _gain,
+    **{name: _stage_error(name) for name in ("gain", "offset_ua", "sense_gain", "sense_offset_ua")},
     "supply_mv": _supply_mv,
     "reset": _reset,
     "send": _send,

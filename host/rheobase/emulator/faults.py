@@ -14,6 +14,9 @@ What, one or more of
   interlock    "open", "closed", "floating", or {"chatter_hz": 1000, "for_ms": 50}, which begins open and ends closed
   load         {channel: load}: ohms, "open", "short", "needle" or "skin"
   gain         {channel: factor}: times the commanded current, a broken output stage
+  offset_ua    {channel: microamps}: on top of that
+  sense_gain   {channel: factor}: what the current sense makes of the current
+  sense_offset_ua  {channel: microamps}: on top of that
   supply_mv    supply voltage
   reset        true: power cycle
   send         text that a host sends, as Latin-1: "\\u0003" is Ctrl-C

@@ -35,12 +35,17 @@ class Filtered:
 
 
 class Channel:
-    """One output: its commanded set-point, its load, what its sample-and-hold holds. ua: microamps."""
+    """One output: its commanded set-point, its load, what its sample-and-hold holds. ua: microamps.
+
+    Delivered is gain x commanded + offset_ua; the current sense shows sense_gain x held + sense_offset_ua. held_ua and
+    held_mv are what is there.
+    """
 
     def __init__(self, board, entry, load):
         self.number = entry["n"]
         self.load = load
-        self.gain = 1.0  # delivered over commanded, for tests of wrong current
+        self.gain, self.offset_ua = 1.0, 0.0
+        self.sense_gain, self.sense_offset_ua = 1.0, 0.0
         self.held_ua = self.held_mv = 0.0
         self.set_point = Filtered(board["filter_tau_us"] * 1000)
         self._compliance_v = board["compliance_mv"] / 1000
@@ -48,7 +53,7 @@ class Channel:
 
     def end_of_leg_a(self, t_ns, width_ns, enabled=True):
         """Leg A fell: hold what flows and stands at that moment."""
-        amps = self.set_point.at(t_ns) * self.gain * 1e-6 if enabled else 0.0
+        amps = max(0.0, self.set_point.at(t_ns) * self.gain + self.offset_ua) * 1e-6 if enabled else 0.0
         current, volts = self.load.end_of_phase(amps, self._compliance_v, width_ns * 1e-9)
         self.held_ua, self.held_mv = current * 1e6, volts * 1e3
 
@@ -56,7 +61,8 @@ class Channel:
         """(microamps, millivolts) that the hold shows now."""
         if self.set_point.at(t_ns) < self._floor_ua:
             self.held_ua = self.held_mv = 0.0
-        return self.held_ua, self.held_mv
+            return 0.0, 0.0
+        return self.held_ua * self.sense_gain + self.sense_offset_ua, self.held_mv
 
 
 class OutputStage:

@@ -1,6 +1,7 @@
 """The board's refusals as errors of the host's tree, and limits as sentences. One place for both sides' wording."""
 
 from rheocore import faults, limits, messages
+from rheocore.calibration import PROBLEMS
 
 from rheobase.errors import DeviceFault, DeviceLost, Incompatible, Refused, RheoError, UsageError
 
@@ -9,6 +10,7 @@ _KINDS = {
     "method_not_found": Incompatible,
     "invalid_request": Incompatible,
     "no_hook": Incompatible,
+    "bad_calibration": DeviceFault,
     "invalid_params": UsageError,
     "wrong_state": UsageError,
     "bench_only": UsageError,
@@ -89,6 +91,17 @@ def fault_sentence(fault, channel=None):
     """ "Channel 2: An electrode or a lead has no contact." """
     lead = f"Channel {channel}: " if channel else ""
     return lead + (faults.sentence(fault) if fault in faults.FAULTS else f"Unknown fault {fault}.")
+
+
+def calibration(told):
+    """ "channel 1 on 2026-11-22; 2, 3 uncalibrated" of INFO's calibration."""
+    if told["problem"]:
+        return f"cannot be used: {PROBLEMS.get(told['problem'], told['problem'])}; the board does not arm"
+    made = [f"{n} on {row['made']}" for n, row in sorted(told["channels"].items()) if row]
+    left = [n for n, row in sorted(told["channels"].items()) if not row]
+    if not made:
+        return "uncalibrated"
+    return f"channel {', '.join(made)}" + (f"; {', '.join(left)} uncalibrated" if left else "")
 
 
 def quantity(field, value):

@@ -13,6 +13,7 @@ import rheobase
 from rheobase import dose as doses
 from rheobase import library
 from rheobase.dose import gave_current, number
+from rheobase.link import words as link_words
 from rheobase.report import pictures, screening, sides, words
 from rheobase.report.track import Track
 from rheobase.wording import TAGS, WORDING
@@ -295,12 +296,21 @@ def _protocols(reader):
     return found
 
 
+def _calibration(told):
+    """Which calibration was in use; a record of before there were any, or one gone wrong, does not tell."""
+    try:
+        return link_words.calibration(told)
+    except (TypeError, KeyError, AttributeError):
+        return words.UNKNOWN
+
+
 def _versions(reader):
     firmware = reader.opened.get("firmware")
     firmware = firmware if isinstance(firmware, dict) else {}
     known = lambda name: str(firmware.get(name) or words.UNKNOWN)  # noqa: E731
     return [
         ("firmware", f"{known('version')}, {known('origin')}, library hash {known('hash')}"),
+        ("calibration", _calibration(reader.opened.get("calibration"))),
         ("MicroPython", f"{known('micropython')}, wire version {known('wire')}"),
         ("host", f"rheo {reader.opened.get('host') or words.UNKNOWN} kept the record"),
         ("record", f"{len(reader.lines)} lines, SHA-256 {hashlib.sha256(reader.path.read_bytes()).hexdigest()}"),
