@@ -155,7 +155,7 @@ EVENT = ("n", "dev_us", "kind", "detail", "channel")
 #   reset_cause: "power", "run_pin", "software" or "watchdog"
 #   was: the state that a reset interrupted, or null
 #   remainder_ms: what was left of the last session; null: nothing
-INFO = ("wire board serial firmware micropython channels limits c_hook reset_cause was state remainder_ms").split()
+INFO = "wire board serial firmware micropython channels limits c_hook reset_cause was state remainder_ms".split()
 #   fault_channel: whose lead it is, or null
 #   channels: a list STATUS_CHANNEL for each configured channel, in channel order
 STATUS = "state t_left_ms interlock fault fault_channel channels".split()
