@@ -5,6 +5,7 @@ About 12 s of processor time, all but 3 of it for one boot of the image.
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ sys.path.append(str(ROOT / "tools"))
 import tables  # noqa: E402
 
 SAID = tables.notes(messages)
-PAGE = tables.PAGE.read_text()
+PAGE = tables.WIRE.read_text()
 BENCH = dict(CFG, bench=True)
 STATES = messages.STATES[1:]  # `safe` is before hello
 
@@ -43,7 +44,7 @@ def rows(heading):
 # -- the page and its sources ---------------------------------------------------------------------------------------
 
 
-def test_the_page_is_what_rheocore_says():
+def test_the_pages_are_what_their_sources_say():
     done = subprocess.run([sys.executable, tables.__file__, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -53,7 +54,17 @@ def test_a_number_that_has_changed_makes_the_page_old(monkeypatch, capsys):
     assert tables.main(["--check"]) == 1
     said = capsys.readouterr().out
     assert "+| `stall` | `ms` | int | yes | ms | 1 to 999 |" in said and "make tables" in said
-    assert tables.PAGE.read_text() == PAGE
+    assert tables.WIRE.read_text() == PAGE
+
+
+def test_a_decision_that_is_not_in_the_list_makes_it_old(tmp_path, monkeypatch, capsys):
+    assert tables.decisions() == tables.DECISIONS.read_text()
+    shutil.copytree(tables.DECISIONS.parent, tmp_path / "adr")
+    (tmp_path / "adr" / "0099-a-new-one.md").write_text("# 0099 A new one\n")
+    monkeypatch.setattr(tables, "DECISIONS", tmp_path / "adr" / "README.md")
+    monkeypatch.setattr(tables, "ROOT", Path("/"))
+    assert tables.main(["--check"]) == 1
+    assert "+- [0099](0099-a-new-one.md) A new one" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -71,7 +82,7 @@ def test_a_name_without_words_and_words_without_a_name_are_errors(monkeypatch, c
     monkeypatch.setattr(module, name, value)
     assert tables.main([]) == 1
     assert said in capsys.readouterr().err
-    assert tables.PAGE.read_text() == PAGE
+    assert tables.WIRE.read_text() == PAGE
 
 
 # -- methods, on a real Server over a fake output -------------------------------------------------------------------

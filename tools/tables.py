@@ -1,7 +1,7 @@
-"""`make tables`: docs/wire.md, made of rheocore's own tables and the comments beside them. Runs no firmware.
+"""`make tables`: docs/wire.md of rheocore's own tables and the comments beside them, and the list of docs/adr.
 
---check: compare with the page that is there, show the difference, write nothing. Exit status 1 if they differ, or if a
-name has no words beside its definition.
+--check: compare with the pages that are there, show the difference, write nothing. Exit status 1 if they differ, or if
+a name has no words beside its definition.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from rheobase.link.client import RpcError
 from rheocore import config, electrode, faults, frames, messages
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "wire.md"
+WIRE = ROOT / "docs" / "wire.md"
+DECISIONS = ROOT / "docs" / "adr" / "README.md"
 UNITS = {
     "us": "µs",
     "ms": "ms",
@@ -206,7 +207,7 @@ def ends() -> str:
     return out + "### Faults\n\n" + table(["fault", "says", "what to do"], rows)
 
 
-def page() -> str:
+def wire() -> str:
     """docs/wire.md. Raises Wordless."""
     said = notes(messages)
     line = frames.encode({"jsonrpc": "2.0", "id": 1, "method": "hello", "params": {"wire": messages.WIRE}})
@@ -260,27 +261,41 @@ Sentences are the host's; what stands in braces travels as the error's `data`, t
 {table(["status", "is"], exits)}"""
 
 
+def decisions() -> str:
+    """docs/adr/README.md: number and title of every page there."""
+    titles = [(path.name, path.read_text().partition("\n")[0]) for path in sorted(DECISIONS.parent.glob("0*.md"))]
+    rows = "".join(f"- [{name[:4]}]({name}) {title.removeprefix(f'# {name[:4]} ')}\n" for name, title in titles)
+    return f"""# Decisions
+
+Made by `make tables`. Why things are as they are, one page each. A decision that is overturned keeps its page, which
+says by which.
+
+{rows}"""
+
+
 def main(argv=None) -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="make tables", description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="compare with the page that is there; write nothing")
+    parser.add_argument("--check", action="store_true", help="compare with the pages that are there; write nothing")
     check = parser.parse_args(argv).check
     try:
-        now = page().rstrip() + "\n"
+        pages = {WIRE: wire().rstrip() + "\n", DECISIONS: decisions()}
     except Wordless as error:
         print(error, file=sys.stderr)
         return 1
-    name = str(PAGE.relative_to(ROOT))
-    if not check:
-        PAGE.write_text(now)
-        print(f"Written: {name}")
-        return 0
-    before = PAGE.read_text() if PAGE.exists() else ""
-    sys.stdout.writelines(
-        difflib.unified_diff(before.splitlines(True), now.splitlines(True), name, "what rheocore says")
-    )
-    print(f"{name} is what rheocore says." if now == before else f"{name} is old: make tables")
-    return int(now != before)
+    old = False
+    for path, now in pages.items():
+        name = str(path.relative_to(ROOT))
+        before = path.read_text() if path.exists() else ""
+        old |= now != before
+        if check:
+            lines = (before.splitlines(True), now.splitlines(True))
+            sys.stdout.writelines(difflib.unified_diff(*lines, name, "what the sources say"))
+            print(f"{name} is what the sources say." if now == before else f"{name} is old: make tables")
+        else:
+            path.write_text(now)
+            print(f"Written: {name}")
+    return int(check and old)
 
 
 if __name__ == "__main__":
