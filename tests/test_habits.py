@@ -44,7 +44,7 @@ def test_contributing_names_targets_that_exist_and_all_habits():
 
 
 @functools.cache
-def tests():
+def every_test():
     """Names of all tests."""
     return {
         name
@@ -60,7 +60,7 @@ def test_every_link_and_path_leads_to_a_file_and_every_test_named_exists(page):
         assert target.startswith("https://") or (page.parent / target).exists(), target
     for path in re.findall(r"`((?:tests|docs|host|firmware|boards|tools)/[\w/.-]+)`", text):
         assert (ROOT / path).exists(), path
-    assert set(re.findall(r"`(test_[a-z0-9_]+)`", text)) <= tests()
+    assert set(re.findall(r"`(test_[a-z0-9_]+)`", text)) <= every_test()
 
 
 def test_contributing_is_one_page():
