@@ -1,55 +1,71 @@
-# One command for each thing. `make demo` and `make test` set up all they need by themselves.
+# One command for each thing; `make` lists them. All set up what they need by themselves. ARGS goes to the command.
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test image faults presets benchmark lint format types bench release setup clean
+.PHONY: help demo test coverage format lint types image bench benchmark faults presets tables release setup clean
 
-demo: $(READY)
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | while IFS=: read -r name text; do printf '%-10s%s\n' "$$name" "$$text"; done
+
+demo: $(READY)  ## two sessions on the emulated board: records, pictures, commanded against measured
 	$(BIN)/python -m rheobase.demo --out demo-out
 
 # Without ARGS also what depends on pins and ratings, on the second board; all of tests/e2e there: docs/new-board.md.
 ON_THE_SECOND := tests/test_image_hook.py $(patsubst %,tests/e2e/test_%.py,stage_enable pulses limits reset)
-test: $(READY)
+test: $(READY)  ## every test; ARGS=tests/core for some
 	$(BIN)/rheo image build
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
-	$(if $(ARGS),,$(BIN)/python -m pytest -n 2 --dist worksteal --board RHEO_DUO $(ON_THE_SECOND))
+	$(BIN)/python $(PYTEST) $(ARGS)
+	$(if $(ARGS),,$(BIN)/python $(PYTEST) --board RHEO_DUO $(ON_THE_SECOND))
 
-image: $(READY)
+# The floor is for rheocore as CPython runs it; what runs on the emulated board is not counted.
+coverage: $(READY)  ## lines and branches that the tests run, here; ARGS=tests/core for some (then no floor)
+	$(BIN)/rheo image build
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run $(PYTEST) $(ARGS)
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+	$(BIN)/python -m coverage report --include='*/rheocore/*' $(if $(ARGS),,--fail-under=98)
+
+format: $(READY)  ## rewrite the sources' form
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: $(READY)  ## form and common mistakes; changes nothing
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(READY)  ## the types of host and core
+	$(BIN)/mypy
+
+image: $(READY)  ## the board's image
 	$(BIN)/rheo image build
 
-bench: $(READY)
+bench: $(READY)  ## speed of the emulator, the analyser and the report; a minute of three channels
 	$(BIN)/python benchmarks/realtime_factor.py
 	$(BIN)/python benchmarks/three_channels.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/analyser.py
 
-faults: $(READY)
-	$(BIN)/python tests/faults/table.py $(ARGS)
-
-presets: $(READY)
-	$(BIN)/python tests/presets/table.py $(ARGS)
-
-benchmark: $(READY)
+benchmark: $(READY)  ## pulses by Timer, sleep_us, PWM and Rheobase: docs/benchmark.md; ARGS=--check compares
 	$(BIN)/python benchmarks/baselines $(ARGS)
 
-lint: $(READY)
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+faults: $(READY)  ## every fault at every moment: docs/fault-table.md; ARGS=--check compares
+	$(BIN)/python tests/faults/table.py $(ARGS)
 
-format: $(READY)
-	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+presets: $(READY)  ## every preset's whole shape: docs/preset-table.md; ARGS=--check compares
+	$(BIN)/python tests/presets/table.py $(ARGS)
 
-types: $(READY)
-	$(BIN)/mypy
+tables: $(READY)  ## methods, telemetry and codes of the wire: docs/wire.md; ARGS=--check compares
+	$(BIN)/python tools/tables.py $(ARGS)
 
-release: $(READY)
+release: $(READY)  ## images, wheel and sdist with their hashes, from a clean commit: dist/
 	$(BIN)/python tools/release.py
 
-setup: $(READY)
+setup: $(READY)  ## the environment in .venv
 
 $(READY): pyproject.toml tools/setup
 	tools/setup $(VENV)
 	touch $@
 
-clean:
-	rm -rf $(VENV) demo-out build dist
+clean:  ## remove what make made
+	rm -rf $(VENV) demo-out build dist .coverage .coverage.*

@@ -13,7 +13,7 @@ from rheobase import boards, flash, image
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("host", "firmware", "boards", "tests", "docs", "tools", "benchmarks")
-FILES = ("Makefile", "README.md", "LICENSE", "pyproject.toml", ".gitignore")
+FILES = ("Makefile", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", ".gitignore")
 JUNK = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
@@ -92,6 +92,16 @@ def test_a_tree_that_differs_from_its_commit_is_refused_and_the_last_release_sta
     assert done.returncode == 8
     assert "host/new.py" in done.stderr and "Commit them" in done.stderr
     assert (dist / "SHA256SUMS").exists()
+
+
+def test_a_version_that_the_changelog_does_not_know_is_refused(tmp_path):
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## [0.0.9]\n")
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "all"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    done = release(tmp_path)
+    assert done.returncode == 8
+    assert f"[{version()}]" in done.stderr and "what users will notice" in done.stderr
 
 
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path):

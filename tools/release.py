@@ -37,6 +37,13 @@ def require_clean(root: Path) -> None:
         raise HostError("not_clean", message, "Commit them, or put them away.")
 
 
+def require_changelog(root: Path) -> None:
+    """Raises HostError unless the version stands in the changelog: whoever gets it can read what is new."""
+    if f"\n## [{rheobase.__version__}]" not in (root / "CHANGELOG.md").read_text():
+        message = f"CHANGELOG.md has nothing under [{rheobase.__version__}]."
+        raise HostError("no_changelog", message, "Say there what users will notice.")
+
+
 def add_images(folder: Path, say) -> None:
     """The image of every board of ours, each checked as `rheo flash` would."""
     for board in boards.names():
@@ -75,6 +82,7 @@ def add_sums(folder: Path) -> str:
 def release(root: Path, out: Path, say) -> str:
     """Replace `out` by a whole release or leave it as it was; returns the sums."""
     require_clean(root)
+    require_changelog(root)
     if paths.firmware_dir().resolve() != root / "firmware":
         message = f"The firmware would come from {paths.firmware_dir()}, not from this checkout."
         raise HostError("other_firmware", message, "make setup")

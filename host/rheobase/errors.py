@@ -1,15 +1,15 @@
 """The one error tree of the host: sentences a user can act on, with a code and an exit status."""
 
-EXIT_OK = 0
-EXIT_BUG = 1
-EXIT_USAGE = 2
-EXIT_NO_DEVICE = 3  # none, several, busy or lost
-EXIT_INCOMPATIBLE = 4  # firmware
+EXIT_OK = 0  # done
+EXIT_BUG = 1  # an error of rheo itself
+EXIT_USAGE = 2  # what was typed or written cannot be used
+EXIT_NO_DEVICE = 3  # no board, several, busy or lost
+EXIT_INCOMPATIBLE = 4  # the board's firmware and this rheo do not fit
 EXIT_REFUSED = 5  # by limits or screening
-EXIT_FAULT = 6  # device fault
+EXIT_FAULT = 6  # a fault of the board
 EXIT_BENCH = 7  # bench failed or cannot tell
-EXIT_HOST = 8  # disk, record, image, toolchain, download
-EXIT_INTERRUPT = 130
+EXIT_HOST = 8  # this computer: disk, record, image, toolchain, download
+EXIT_INTERRUPT = 130  # stopped by a key, Ctrl-C or a closed terminal
 
 
 class RheoError(Exception):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rheocore.messages import CHANNEL, TELEMETRY
 
-from rheobase import answers, paths
+from rheobase import answers, ondisk, paths
 from rheobase.errors import HostError, UsageError
 
 FILE = "record.jsonl"
@@ -126,7 +126,7 @@ class RecordWriter:
             descriptor = os.open(folder / session_id / FILE, flags, 0o600)
             _lock(descriptor)
             for made in (folder / session_id, folder):
-                _sync_folder(made)
+                ondisk.sync_folder(made)
         except OSError as error:
             raise _cannot(folder, error) from None
         return cls(session_id, folder / session_id, descriptor, clock)
@@ -213,19 +213,6 @@ def _is_locked(path):
     except (ImportError, OSError):
         pass
     return False
-
-
-def _sync_folder(folder):
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return  # systems that cannot open a folder sync it by themselves
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
 
 
 class RecordReader:

@@ -15,15 +15,7 @@ from rheobase.link.greeting import open_board
 
 SHORT = {**own.TRAIN, "duration_ms": 1_000}
 
-
-@pytest.fixture(autouse=True)
-def private_folders(tmp_path, monkeypatch):
-    """Boards and settings of these tests only; the image comes from the user's own cache."""
-    for name in ("DATA", "RUNTIME"):
-        monkeypatch.setenv(f"RHEO_{name}", str(tmp_path / name.lower()))
-    monkeypatch.setenv("RHEO_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.delenv("RHEO_PORT", raising=False)
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("private_folders")
 
 
 @pytest.fixture

@@ -14,14 +14,7 @@ from rheobase.cli.main import main
 from rheobase.emulator import launch
 from rheobase.link.greeting import open_board
 
-
-@pytest.fixture(autouse=True)
-def private_folders(tmp_path, monkeypatch):
-    """Boards, records and settings of these tests only; the image comes from the user's own cache."""
-    for name in ("DATA", "RUNTIME"):
-        monkeypatch.setenv(f"RHEO_{name}", str(tmp_path / name.lower()))
-    monkeypatch.setenv("RHEO_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.delenv("RHEO_PORT", raising=False)
+pytestmark = pytest.mark.usefixtures("private_folders")
 
 
 @pytest.fixture

@@ -9,14 +9,9 @@ from rheobase.image.firmware_files import firmware_hash
 
 
 @pytest.fixture(autouse=True)
-def private_folders(tmp_path, monkeypatch):
-    """No test sees this user's boards, records or settings; images come from the user's own cache."""
-    for name in ("DATA", "RUNTIME"):
-        monkeypatch.setenv(f"RHEO_{name}", str(tmp_path / name.lower()))
-    monkeypatch.setenv("RHEO_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.delenv("RHEO_PORT", raising=False)
+def alone(private_folders, monkeypatch):
+    """No test sees this user's boards, records or settings."""
     monkeypatch.setattr(discovery, "_usb_ports", lambda: [])
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -18,14 +18,8 @@ SECONDS = ("--amplitude", "2mA", "--yes", "--json")
 
 
 @pytest.fixture(autouse=True)
-def private_folders(tmp_path, monkeypatch):
-    """Boards, records and settings of these tests only; the image comes from the user's own cache."""
-    for name in ("DATA", "RUNTIME"):
-        monkeypatch.setenv(f"RHEO_{name}", str(tmp_path / name.lower()))
-    monkeypatch.setenv("RHEO_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.delenv("RHEO_PORT", raising=False)
+def short(private_folders, tmp_path):
     (tmp_path / "short.toml").write_text(SHORT)
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -59,9 +59,14 @@ def start(*words, preexec_fn=None, **options):
         if preexec_fn is not None:
             preexec_fn()
 
+    env = environment()
+    if preexec_fn is not None:
+        env.pop(
+            "COVERAGE_PROCESS_CONFIG", None
+        )  # under a limit of file sizes what `make coverage` measures has no room
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "rheobase.cli.main", *map(str, words)]
-    return subprocess.Popen(command, text=True, env=environment(), preexec_fn=prepare, **pipes, **options)
+    return subprocess.Popen(command, text=True, env=env, preexec_fn=prepare, **pipes, **options)
 
 
 def call(*words, timeout_s=60, **options):

@@ -8,14 +8,9 @@ from rheobase.cli.main import main
 
 
 @pytest.fixture(autouse=True)
-def private_folders(tmp_path, monkeypatch):
+def alone(private_folders, monkeypatch):
     """No test sees this user's boards, records or settings."""
-    for name in ("DATA", "RUNTIME"):
-        monkeypatch.setenv(f"RHEO_{name}", str(tmp_path / name.lower()))
-    monkeypatch.setenv("RHEO_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.delenv("RHEO_PORT", raising=False)
     monkeypatch.setattr(discovery, "_usb_ports", lambda: [])
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(autouse=True)

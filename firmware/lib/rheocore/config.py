@@ -18,6 +18,31 @@ RAMP_MIN_MS = 500  # contract: always, 0.5 s at least
 DURATION_MAX_MS = 3_600_000  # TENS 60 min, the longest hard cutoff (clinical-facts [D])
 
 # name: (lowest, highest, kinds that need it or None for all). Integers, unit in the name.
+#   kind: of train
+#   mode: what it is for; chooses limits
+#   electrode: chooses limits
+#   bench: into a test load: a board without the C hook arms for it, and the bench's levers work
+#   period_us: from one pulse's start to the next
+#   width_us: of one phase
+#   gap_us: between the phases
+#   burst_period_us: from one burst's start to the next
+#   burst_pulses: pulses of a burst
+#   alt_period_us: the other period
+#   dwell_ms: at each period
+#   lo_millihz: lowest rate
+#   hi_millihz: highest rate, not below the lowest
+#   lo_width_us: of one phase at the lowest rate
+#   hi_width_us: of one phase at the highest
+#   cycle_ms: from the lowest rate to the highest and back, linearly in time
+#   ramp_up_ms: from zero to the target
+#   ramp_down_ms: from the target to zero
+#   duration_ms: ramps and off-times included, pauses not; its mode's longest may be less
+#   max_ua: the protocol's own cap
+#   amplitude_ua: target; what of it is allowed, the limits say
+#   on_ms: of a contraction, ramps included; with off_ms or not at all
+#   off_ms: between contractions
+#   area_cmm2: of the electrode, hundredths of a mm2; left out: the smallest usual one is assumed
+#   dense_ok: 1: the operator acknowledges more than 2 mA/cm2 RMS
 FIELDS = {
     "period_us": (PERIOD_MIN_US, PERIOD_MAX_US, ("continuous", "burst", "alternating")),
     "width_us": (items.WIDTH_MIN_US, items.WIDTH_MAX_US, ("continuous", "burst", "alternating")),
@@ -35,7 +60,7 @@ FIELDS = {
     "ramp_down_ms": (RAMP_MIN_MS, 60_000, None),
     "duration_ms": (1_000, DURATION_MAX_MS, None),
     "max_ua": (0, 100_000, None),
-    "amplitude_ua": (0, (1 << 30) - 2, None),  # any number: what of it is allowed, limits.judge() says
+    "amplitude_ua": (0, (1 << 30) - 2, None),
 }
 OPTIONAL = {
     "on_ms": (1_000, 60_000),
@@ -44,6 +69,17 @@ OPTIONAL = {
 CHOICES = {"kind": KINDS, "mode": MODES, "electrode": ELECTRODES}
 
 
+# code: what is wrong with the field
+#   wrong_type: not an integer of 31 bits, or not what the bound says
+#   not_a_choice: none of the words in the bound
+#   too_low: below the bound
+#   too_high: above the bound
+#   missing: needed for the bound
+#   not_for_kind: of another kind of train than the bound
+#   unknown: there is no such field
+#   period_too_short: the widest pulse does not fit the shortest period
+#   burst_too_long: so many pulses do not fit the burst's period
+#   ramps_too_long: shorter than its ramps together
 class ConfigError(Exception):
     """A configuration that cannot be played: args are (code, field, value, bound)."""
 
@@ -89,9 +125,9 @@ def check(cfg):
     for name in cfg:
         if name in OPTIONAL:
             _bounded(cfg, name, *OPTIONAL[name])
-        elif name == "area_cmm2":  # of the electrode, hundredths of a mm2; absent: electrode.ASSUMED_CMM2
+        elif name == "area_cmm2":
             _bounded(cfg, name, *AREA_CMM2[cfg["electrode"]])
-        elif name == "dense_ok":  # 1: the operator acknowledges more than 2 mA/cm2 RMS; absent: not
+        elif name == "dense_ok":
             _bounded(cfg, name, 0, 1)
         elif name not in FIELDS and name not in CHOICES and name != "bench":
             raise ConfigError("unknown", str(name)[:32], None, None)

@@ -48,7 +48,7 @@ def analyse(capture, configs, clock_ppm=None, expect=None, board=None, pauses=0)
                 message = f"The capture has no signal CH{channel}_{leg}; it has {has}."
                 raise UsageError("no_signal", message, f"Name it: --map NAME=CH{channel}_{leg}.")
     board = boards.load() if board is None else board
-    board_ppm = board.get("clock_ppm", verdict.CLOCK_PPM)
+    board_ppm = board["clock_ppm"]
     instrument_ppm = verdict.INSTRUMENT_PPM if clock_ppm is None else clock_ppm
     if capture.torn:
         findings.add("torn", None, capture.end_ps, None, None, None, capture.torn, CANNOT_TELL)

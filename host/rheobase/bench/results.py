@@ -11,6 +11,7 @@ import re
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
+from rheobase import ondisk
 from rheobase.errors import HostError, UsageError
 
 SCHEMA = 1
@@ -85,7 +86,7 @@ class Progress:
                 raise self._foreign()
             self._cut(0)
             self._append({"tool": TOOL, "schema": SCHEMA, **head})
-            _sync_folder(self.path.parent)
+            ondisk.sync_folder(self.path.parent)
             return head
         first, *later = lines
         if first is None or first.get("tool") != TOOL or first.get("schema") != SCHEMA or "begun_utc" not in first:
@@ -172,29 +173,12 @@ def _cannot(path, error):
     return HostError("not_writable", f"{path} cannot be written: {error.strerror}.", hint)
 
 
-def _sync_folder(folder):
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def write_whole(path, data):
     """Write bytes to `path`, whole and on disk or not at all. Raises HostError."""
-    part = Path(f"{path}.part")
     try:
-        with open(part, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
+        ondisk.write_whole(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
         raise _cannot(path, error) from None
-    _sync_folder(Path(path).parent)
 
 
 def document(head, rows, ended_utc, more):

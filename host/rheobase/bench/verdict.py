@@ -13,7 +13,6 @@ TICK_PS = 500_000  # half a tick of 1 us: width, gap, period and start of a puls
 IMBALANCE_PER_MILLION = 500  # 0.05 % of a phase
 IMBALANCE_LEAST_PS = 50_000  # at 400 Hz and 50 mA it is 1 uA of direct current; 10 ns and 16 ns a sample can tell it
 INTERLOCK_PS = 100_000  # interlock edge to all legs low
-CLOCK_PPM = 30  # the board's crystal, where its description does not say
 WANDER_PPM = 5  # of two crystals within a capture: warming up, not more
 INSTRUMENT_PPM = 100  # the instrument's clock, where nobody says
 MOST = 20  # findings of one code and channel that are told one by one

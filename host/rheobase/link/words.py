@@ -19,7 +19,6 @@ _KINDS = {
     "refused": Refused,
     "fault": DeviceFault,
     "not_gone": DeviceFault,
-    "internal_error": DeviceFault,
 }  # every other: the link is not sound, or another session holds it
 
 DENSE_CODE = "limit_" + limits.DENSE  # the one limit that --acknowledge lifts

@@ -3,10 +3,10 @@
 No script, nothing fetched from elsewhere, every text of a user's escaped. It prints on A4.
 """
 
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from rheobase import ondisk
 from rheobase.errors import HostError
 from rheobase.record import RecordReader
 
@@ -33,13 +33,10 @@ def _template():
 
 def write(reader, path):
     """Write the report of a RecordReader to `path`. Returns the path as text. Raises HostError."""
-    text, part = page(reader), Path(f"{path}.part")
+    text = page(reader)
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)  # a page that breaks off in the middle would not tell that it does
+        ondisk.write_whole(path, text.encode())  # a page that breaks off in the middle would not tell that it does
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         hint = "Check the folder, its rights and the free space, or name another file with -o."
         raise HostError("report_not_writable", f"{path} cannot be written: {error.strerror}.", hint) from None
     return str(path)
