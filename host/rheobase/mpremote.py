@@ -6,6 +6,8 @@ mpremote interrupts whatever runs (Ctrl-C: our firmware cuts its output and leav
 import ast
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from rheobase.errors import DeviceLost, HostError
 
@@ -32,9 +34,24 @@ def run(port, *words, timeout_s=TIMEOUT_S):
     raise HostError("mpremote_failed", f"mpremote failed on {port}: {last}", "`mpremote` by hand shows more.")
 
 
+def run_scripts(port, scripts, timeout_s=TIMEOUT_S):
+    """Run each text on the board, one after another in one session; output of all. Errors: as run."""
+    with tempfile.TemporaryDirectory() as scratch:
+        words = []
+        for n, text in enumerate(scripts):
+            path = Path(scratch) / f"{n}.py"
+            path.write_text(text)
+            words += ["run", str(path), "+"]
+        return run(port, *words[:-1], timeout_s=timeout_s)
+
+
 def evaluate(port, source, timeout_s=TIMEOUT_S):
     """Run `source` on the board; the value of the literal that it prints last. Never to be given user text."""
-    output = run(port, "exec", source, timeout_s=timeout_s)
+    return literal(port, run_scripts(port, [source], timeout_s))
+
+
+def literal(port, output):
+    """Value of the last line of what the board printed."""
     try:
         return ast.literal_eval(output.strip().splitlines()[-1])
     except (ValueError, SyntaxError, IndexError):

@@ -10,7 +10,6 @@ from rheobase.errors import EXIT_FAULT, EXIT_INCOMPATIBLE
 from rheobase.image import firmware_files
 from rheobase.image.official import DEFAULT as TESTED  # the MicroPython that the tests boot
 
-OLDEST = "1.25.0"  # MicroPython
 _OURS = ("boot.py", "main.py", "rheo_board", "rheo_build", "rheocore", "rheorp2")
 
 
@@ -58,8 +57,8 @@ def micropython(seen):
     if not seen.info:
         return None
     theirs = seen.info["micropython"]
-    if _version(theirs) < _version(OLDEST):
-        return fail(f"MicroPython {theirs} is older than {OLDEST}.", "`rheo flash`.", EXIT_INCOMPATIBLE)
+    if _version(theirs) < _version(firmware_files.OLDEST_MICROPYTHON):
+        return fail(f"MicroPython {theirs} is older than {firmware_files.OLDEST_MICROPYTHON}.", "`rheo flash`.", EXIT_INCOMPATIBLE)
     if _version(theirs) > _version(TESTED):
         return warn(f"MicroPython {theirs}; what is claimed was tested on {TESTED}.", "Bench only; or `rheo flash`.")
     return ok(f"MicroPython {theirs}.")

@@ -13,6 +13,7 @@ from rheobase.errors import HostError, UsageError
 
 STOCK_BOARDS = ("RPI_PICO",)  # plain MicroPython, no firmware of ours inside
 HASH_DIGITS = 16
+OLDEST_MICROPYTHON = "1.25.0"
 LIBRARY = "lib/"  # where files live on the device; frozen modules have no such folder
 
 
