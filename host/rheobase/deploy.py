@@ -23,16 +23,21 @@ _UNHARMED = "The firmware that was on the board still starts; deploy again."
 
 
 class Plan:
-    """What is to be done to a board: slot (slots.Slot), write {path: content}, surplus, commit [name], stale [path]."""
+    """What is to be done to a board: slot (slots.Slot), write {path: content}, commit [entry], paths to remove.
+
+    whole: {path: SHA-256} that must be on the board before the commit. new: the entries' names until then.
+    """
 
     def __init__(self, look, slot, there):
-        """look: device_scripts.LOOK's answer; there: {path: SHA-256} of what lies in the slot's folder already."""
+        """look: what device_scripts.look told; there: {path: SHA-256} of what lies in the slot's folder already."""
         self.slot = slot
-        self.commit = [n for n in slots.ENTRIES if look["entries"][n] != sha256(slot.entries[n])]
-        wanted = slot.files | {f"{slot.folder}/{n}": slot.entries[n] for n in self.commit}
+        there = there | {path: digest for path, digest in look["entries"].items() if digest}
+        self.commit = [path for path in slots.ENTRIES if there.get(path) != sha256(slot.entries[path])]
+        self.new = [path + slots.NEW for path in self.commit]
+        wanted = slot.files | {path + slots.NEW: slot.entries[path] for path in self.commit}
         self.whole = {path: sha256(content) for path, content in wanted.items()}
         self.write = {path: wanted[path] for path in sorted(wanted) if there.get(path) != self.whole[path]}
-        self.surplus = sorted(set(there) - set(wanted))
+        self.surplus = sorted(set(there) - set(wanted) - set(slots.ENTRIES))
         ours = slot.folder.rpartition("/")[2]
         self.stale = [f"{slots.ROOT}/{name}" for name in look["slots"] if name != ours and _SLOT.fullmatch(name)]
         self.stale += [f"/lib/{name}" for name in look["lib"] if _OLD_LIBRARY.fullmatch(name)]
@@ -42,8 +47,8 @@ class Plan:
     @property
     def files(self):
         """What is written, changed or removed on the board, as the answer tells it."""
-        paths = [*self.write, *self.surplus, *(f"/{n}" for n in self.commit), *self.stale]
-        return [path[1:] for path in paths]
+        written = [path for path in self.write if path not in self.new]
+        return [path[1:] for path in (*written, *self.commit, *self.surplus, *self.stale)]
 
     def blocks(self, size):
         """Blocks of `size` bytes that writing takes at most."""
@@ -89,7 +94,8 @@ def make_plan(port, board=None):
 
     Raises Incompatible `frozen`, `old_micropython`, `mpy`.
     """
-    look = mpremote.evaluate(port, device_scripts.LOOK)
+    entries = [*slots.ENTRIES, *(path + slots.NEW for path in slots.ENTRIES)]
+    look = mpremote.evaluate(port, device_scripts.look(entries))
     if look["frozen"]:
         raise frozen(port)
     if look["version"] < tuple(map(int, firmware_files.OLDEST_MICROPYTHON.split("."))):
@@ -157,7 +163,8 @@ def _write(port, look, plan, note):
             raise HostError("board_full", f"The board's file system is full: {kib} KiB are missing.", fix)
         size = sum(map(len, plan.write.values()))
         note(f"Writing {len(plan.write)} files, {size / 1000:.0f} kB, beside the firmware that is there.")
-        scripts = [*device_scripts.write(plan.write, plan.surplus), device_scripts.hashes(plan.slot.folder)]
+        check = device_scripts.hashes(plan.slot.folder, plan.new)
+        scripts = [*device_scripts.write(plan.write, plan.surplus), check]
         there = mpremote.literal(port, mpremote.run_scripts(port, scripts, timeout_s=mpremote.TIMEOUT_S + size / 200))
         wrong = sorted(path for path in plan.whole if there.get(path) != plan.whole[path])
         if wrong:
@@ -167,7 +174,7 @@ def _write(port, look, plan, note):
 
 def _commit(port, plan):
     """boot.py stands for itself: it is renamed first. main.py names the slot: from its rename on the new one starts."""
-    pairs = [(f"{plan.slot.folder}/{name}", f"/{name}") for name in plan.commit]
+    pairs = list(zip(plan.new, plan.commit, strict=True))
     mpremote.run_scripts(port, [device_scripts.rename(pairs)])
 
 

