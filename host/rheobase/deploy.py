@@ -19,7 +19,7 @@ RESET_S = 8.0  # from the reset to the firmware's first answer
 SPARE_BLOCKS = 8  # of the file system, for its own folders' blocks while it writes
 _OLD_LIBRARY = re.compile(r"(rheocore|rheorp2|rheo_board|rheo_build)(\.m?py)?")  # deployed before slots, or by hand
 _SLOT = re.compile(r"[0-9a-f]{16}")
-_UNHARMED = "The firmware that was on the board still starts; deploy again."
+_UNHARMED = "What was on the board before still starts; deploy again."
 
 
 class Plan:
@@ -76,8 +76,9 @@ def deploy(port, note, dry_run=False, emulated=None):
     if dry_run or not data["files"]:
         discovery.try_port(port, emulated)  # out of the REPL, where looking left it
         return data
+    plan = _make_room(port, look, plan)
     if plan.write or plan.surplus:
-        _write(port, look, plan, note)
+        _write(port, plan, note)
     if plan.commit:
         with _then("The board starts the old or the new firmware; `rheo info` tells which."):
             _commit(port, plan)
@@ -150,17 +151,23 @@ def _stop_stranger(port, emulated):
         halt(client)
 
 
-def _write(port, look, plan, note):
-    """Write what is missing in the slot and compare every file of it by its hash; nothing of the old is touched."""
+def _make_room(port, look, plan):
+    """The plan, with room for it: deploys that were cut short are removed if need be. HostError `board_full`."""
     with _then(_UNHARMED):
         if plan.leftover and plan.blocks(look["block"]) > look["free"]:
-            mpremote.run_scripts(port, [device_scripts.sweep(plan.leftover)])  # deploys that were cut short
+            mpremote.run_scripts(port, [device_scripts.sweep(plan.leftover)])
             look, plan = make_plan(port, plan.slot.board)
         short = plan.blocks(look["block"]) - look["free"]
         if short > 0:
             kib = short * look["block"] // 1024
             fix = f"Remove files of your own: mpremote connect {port} fs rm"
             raise HostError("board_full", f"The board's file system is full: {kib} KiB are missing.", fix)
+    return plan
+
+
+def _write(port, plan, note):
+    """Write what is missing in the slot and compare every file of it by its hash; nothing of the old is touched."""
+    with _then(_UNHARMED):
         size = sum(map(len, plan.write.values()))
         note(f"Writing {len(plan.write)} files, {size / 1000:.0f} kB, beside the firmware that is there.")
         check = device_scripts.hashes(plan.slot.folder, plan.new)
@@ -184,7 +191,7 @@ def _then(words):
     try:
         yield
     except RheoError as error:
-        error.message = f"{error.message} {words}"
+        error.message = f"{error.message.rstrip('.')}. {words}"
         raise
 
 
