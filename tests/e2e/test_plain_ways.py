@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -52,12 +53,23 @@ def board(stock_image, tmp_path, monkeypatch):
         running.stop()
 
 
-def follow(heading, pty):
+@pytest.fixture
+def checkout(tmp_path):
+    """What the commands need of a checkout in which nothing has run: `cp -r` would take __pycache__ along."""
+    for name in ("firmware", "boards"):
+        shutil.copytree(ROOT / name, tmp_path / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "package.json", tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+def follow(heading, pty, checkout):
     """Run the commands of the page with the board's port in place of PORT."""
     for words in commands(heading):
         assert words[:3] == ["mpremote", "connect", "PORT"], words
         command = [sys.executable, "-m", "mpremote", "connect", pty, *words[3:]]
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(
+            command, cwd=checkout, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600
+        )
         assert done.returncode == 0, (words, done.stdout[-300:], done.stderr[-300:])
 
 
@@ -87,14 +99,14 @@ def sums(files):
 
 
 @pytest.mark.slow
-def test_mip_install_puts_every_file_of_the_firmware_on_the_board(board):
+def test_mip_install_puts_every_file_of_the_firmware_on_the_board(board, checkout):
     pty = board({})
-    follow("mpremote mip install", pty)
+    follow("mpremote mip install", pty, checkout)
     assert on_it(pty, entries()) == sums(as_copied() | entries())
 
 
 @pytest.mark.slow
-def test_cp_completes_what_differs_and_the_board_starts_it_by_itself(board):
+def test_cp_completes_what_differs_and_the_board_starts_it_by_itself(board, checkout):
     """Most files lie there already: cp compares, which is cheaper here than copying all."""
     here = as_copied()
     app = here.pop("/lib/rheorp2/app.py")
@@ -102,23 +114,23 @@ def test_cp_completes_what_differs_and_the_board_starts_it_by_itself(board):
     for name in host_only:
         host_only[name] = (ROOT / "firmware" / name[1:]).read_bytes()
     pty = board({**here, **host_only, "/lib/rheocore/config.py": b"another", "/main.py": b"print('another')"})
-    follow("mpremote cp", pty)
+    follow("mpremote cp", pty, checkout)
     runs_by_hand(pty)
     there = on_it(pty, entries())
     assert sums({**here, "/lib/rheorp2/app.py": app, **entries()}).items() <= there.items()
 
 
 @pytest.mark.slow
-def test_run_starts_the_app_without_a_main_py_and_leaves_the_port_free(board):
+def test_run_starts_the_app_without_a_main_py_and_leaves_the_port_free(board, checkout):
     pty = board(as_copied())
-    follow("mpremote run", pty)
+    follow("mpremote run", pty, checkout)
     runs_by_hand(pty)
 
 
 @pytest.mark.slow
-def test_mount_runs_the_checkout_with_nothing_written_and_leaves_the_port_free(board):
+def test_mount_runs_the_checkout_with_nothing_written_and_leaves_the_port_free(board, checkout):
     pty = board({})
-    follow("mpremote mount", pty)
+    follow("mpremote mount", pty, checkout)
     runs_by_hand(pty)
     assert mpremote.evaluate(pty, "import os\nprint(os.listdir('/'))") == []
 
