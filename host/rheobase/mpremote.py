@@ -13,6 +13,9 @@ from rheobase.errors import DeviceLost, HostError
 
 TIMEOUT_S = 120.0  # of one command; an emulated board copies some 2.5 kB a second
 
+# Of a port that vanished, on Linux, macOS and Windows; a board's own OSError has a name in place of such words.
+_GONE = ("Input/output error", "No such device", "Device not configured", "SerialException", "ClearCommError")
+
 
 def run(port, *words, timeout_s=TIMEOUT_S):
     """Output (text) of `mpremote connect PORT words...`. Raises DeviceLost or HostError with its last words."""
@@ -31,6 +34,9 @@ def run(port, *words, timeout_s=TIMEOUT_S):
         raise HostError("no_mpremote", "mpremote is not installed.", "pip install mpremote")
     if "failed to access" in last or "no device found" in last:
         raise DeviceLost("lost", f"mpremote cannot open {port}: {last}", "`rheo devices` lists the boards.")
+    if any(words in last for words in _GONE):
+        message = f"The board on {port} went away while mpremote spoke with it ({last})."
+        raise DeviceLost("lost", message, "Check the cable, then `rheo devices`.")
     raise HostError("mpremote_failed", f"mpremote failed on {port}: {last}", "`mpremote` by hand shows more.")
 
 

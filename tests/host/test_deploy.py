@@ -310,6 +310,9 @@ def test_a_file_that_does_not_compile_is_an_error_with_its_last_words():
         ("mpremote: failed to access /dev/x (it may be in use by another program)", DeviceLost, "lost"),
         ("No module named mpremote", HostError, "no_mpremote"),
         ("OSError: [Errno 28] ENOSPC", HostError, "mpremote_failed"),
+        ("OSError: [Errno 5] EIO", HostError, "mpremote_failed"),  # the board's own
+        ("OSError: [Errno 5] Input/output error", DeviceLost, "lost"),  # the port's
+        ("serial.serialutil.SerialException: ClearCommError failed", DeviceLost, "lost"),
         ("", HostError, "mpremote_failed"),
     ],
 )
