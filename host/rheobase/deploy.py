@@ -192,6 +192,7 @@ def _then(words):
         yield
     except RheoError as error:
         error.message = f"{error.message.rstrip('.')}. {words}"
+        error.args = (error.message,)
         raise
 
 
