@@ -70,12 +70,17 @@ def deploy(port, note, dry_run=False, emulated=None):
     before = _stop_and_ask(port, emulated, note)
     if before and before["firmware"]["origin"] == "frozen":
         raise frozen(port)
-    look, plan = make_plan(port, before and before["board"])
-    was = before["firmware"]["hash"] if before else look["build"] and look["build"][2]
-    data = {"files": plan.files, "hash": plan.slot.hash, "from": was, "to": plan.slot.hash}
-    if dry_run or not data["files"]:
-        discovery.try_port(port, emulated)  # out of the REPL, where looking left it
-        return data
+    try:
+        look, plan = make_plan(port, before and before["board"])
+        was = before["firmware"]["hash"] if before else look["build"] and look["build"][2]
+        if plan.files and not dry_run:
+            _carry_out(port, look, plan, note, emulated)
+    finally:
+        discovery.try_port(port, emulated)  # out of the REPL, where mpremote left it: whatever is there starts
+    return {"files": plan.files, "hash": plan.slot.hash, "from": was, "to": plan.slot.hash}
+
+
+def _carry_out(port, look, plan, note, emulated):
     plan = _make_room(port, look, plan)
     if plan.write or plan.surplus:
         _write(port, plan, note)
@@ -86,8 +91,6 @@ def deploy(port, note, dry_run=False, emulated=None):
     if plan.stale:
         with _then("The new firmware is on the board and runs; only what it replaced was not removed."):
             mpremote.run_scripts(port, [device_scripts.sweep(plan.stale)])
-            discovery.try_port(port, emulated)
-    return data
 
 
 def make_plan(port, board=None):

@@ -1,7 +1,9 @@
 """`rheo deploy` with a board of files in place of mpremote: what is written, in which order, what goes, failures."""
 
+import builtins
 import subprocess
 import sys
+import types
 
 import pytest
 from host.fake_board import FakeBoard
@@ -144,6 +146,22 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(rheo, older):
 def test_another_firmware_makes_another_slot_and_the_same_one_the_same():
     assert NEW.folder != OLD.folder and slot_of(SOURCES) == NEW
     assert NEW.hash == HASH and f'FILES = "{NEW.folder}"' in NEW.entries["/main.py"].decode()
+
+
+def test_main_py_takes_modules_from_its_slot_and_nowhere_else():
+    """So that a file that is missing there is an error and never one of another firmware."""
+    main = slots.make("RHEO_PICO", MPY)
+    seen = []
+
+    def imported(name, scope, *_):
+        if name == "rheo_build":
+            raise ImportError(name)
+        app = types.SimpleNamespace(main=lambda: seen.append(list(board.path)))
+        return {"sys": board, "rheorp2": types.SimpleNamespace(app=app)}[name]
+
+    board = types.SimpleNamespace(path=["", ".frozen", "/lib"])
+    exec(main.entries["/main.py"], {"__builtins__": {**vars(builtins), "__import__": imported}})
+    assert seen == [[main.folder, ".frozen"]] and board.path == ["", ".frozen", "/lib"]
 
 
 def test_output_is_stopped_and_confirmed_before_mpremote_is_called(rheo, files, monkeypatch):
