@@ -10,7 +10,7 @@ import time
 import littlefs_image
 import pytest
 from host.calling import call
-from rheobase import device_scripts, mpremote, paths
+from rheobase import device_scripts, mpremote, paths, slots
 from rheobase.emulator import launch
 from rheobase.image import firmware_files
 
@@ -122,7 +122,8 @@ def test_cp_completes_what_differs_and_the_board_starts_it_by_itself(board, chec
 
 @pytest.mark.slow
 def test_run_starts_the_app_without_a_main_py_and_leaves_the_port_free(board, checkout):
-    pty = board(as_copied())
+    sources = {path[1:]: text for path, text in as_copied().items()}
+    pty = board({f"/lib/{name}": content for name, content in slots.compile_all(sources).items()})  # starts sooner
     follow("mpremote run", pty, checkout)
     runs_by_hand(pty)
 
