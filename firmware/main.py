@@ -2,7 +2,7 @@
 
 import sys
 
-FILES = "/lib"  # `rheo deploy` names its own folder here: "/rheo/<hash>". Renaming this file over the old one commits it
+FILES = "/lib"  # `rheo deploy` names its slot here ("/rheo/<hash>"); renamed over the old main.py, this line commits it
 
 # The file system comes before frozen modules in sys.path: a stray file must not stand in for the board's firmware.
 _path = sys.path[:]
