@@ -1,84 +1,121 @@
-"""Bring the firmware to a board as files, through mpremote: stop first, copy what changed, reset, greet.
+"""Bring the firmware to a board as files, through mpremote: stop, look, write a slot, check it, commit, greet, sweep.
 
-Refuses a board whose firmware is frozen into its image: frozen modules win over files, so copies would do nothing.
+The commit is one rename of main.py, which names its slot: a cut before it leaves the old firmware, after it the new
+one (ADR 0008). Refuses a board whose firmware is frozen into its image: frozen modules win over files.
 """
 
+import contextlib
 import hashlib
-import os
-import tempfile
+import re
 import time
-from pathlib import Path
 
-from rheobase import boards, discovery, mpremote
-from rheobase.errors import DeviceLost, HostError, Incompatible
+from rheobase import boards, device_scripts, discovery, mpremote, slots
+from rheobase.errors import DeviceLost, HostError, Incompatible, RheoError
 from rheobase.halt import halt
 from rheobase.image import firmware_files
 from rheobase.link import greeting
 
-LAST = ("boot.py", "main.py", "lib/rheo_build.py")  # after the library, the version last: half a copy never looks whole
 RESET_S = 8.0  # from the reset to the firmware's first answer
-
-# Prints {path: SHA-256} of our files on the board, and where rheorp2 would come from.
-_HASHES = """
-import os, sys, hashlib, binascii
-def h(p):
-    s = hashlib.sha256()
-    b = bytearray(512)
-    with open(p, 'rb') as f:
-        while True:
-            n = f.readinto(b)
-            if not n:
-                return binascii.hexlify(s.digest()).decode()
-            s.update(memoryview(b)[:n])
-r = {}
-def walk(d):
-    for e in os.ilistdir(d):
-        p = (d.rstrip('/') + '/' + e[0])
-        if e[1] & 0x4000:
-            walk(p)
-        else:
-            r[p[1:]] = h(p)
-for p in ('/boot.py', '/main.py', '/lib/rheo_board.py', '/lib/rheo_build.py'):
-    try:
-        r[p[1:]] = h(p)
-    except OSError:
-        pass
-for d in ('/lib/rheocore', '/lib/rheorp2'):
-    try:
-        walk(d)
-    except OSError:
-        pass
-print(repr(r))
-"""
-# Prints the text of the frozen rheo_build's ORIGIN, or None. '.frozen' is the first of sys.path that could hold it.
-_FROZEN = """
-import sys
-sys.path[:] = ['.frozen']
-try:
-    import rheo_build
-    o = rheo_build.ORIGIN
-except ImportError:
-    o = None
-print(repr(o))
-"""
+SPARE_BLOCKS = 8  # of the file system, for its own folders' blocks while it writes
+_OLD_LIBRARY = re.compile(r"(rheocore|rheorp2|rheo_board|rheo_build)(\.m?py)?")  # deployed before slots, or by hand
+_SLOT = re.compile(r"[0-9a-f]{16}")
+_UNHARMED = "What was on the board before still starts; deploy again."
 
 
-def plan(port, board=None):
-    """(wanted, changed, stale, theirs): {path: content}, paths to copy in order, paths to remove, hash on the board.
+class Plan:
+    """What is to be done to a board: slot (slots.Slot), write {path: content}, commit [entry], paths to remove.
 
-    Stops the board's output and leaves it at its REPL. Raises Incompatible `frozen`.
+    whole: {path: SHA-256} that must be on the board before the commit. new: the entries' names until then.
     """
-    if mpremote.evaluate(port, _FROZEN) is not None:
+
+    def __init__(self, look, slot, there):
+        """look: what device_scripts.look told; there: {path: SHA-256} of what lies in the slot's folder already."""
+        self.slot = slot
+        there = there | {path: digest for path, digest in look["entries"].items() if digest}
+        self.commit = [path for path in slots.ENTRIES if there.get(path) != sha256(slot.entries[path])]
+        self.new = [path + slots.NEW for path in self.commit]
+        wanted = slot.files | {path + slots.NEW: slot.entries[path] for path in self.commit}
+        self.whole = {path: sha256(content) for path, content in wanted.items()}
+        self.write = {path: wanted[path] for path in sorted(wanted) if there.get(path) != self.whole[path]}
+        self.surplus = sorted(set(there) - set(wanted) - set(slots.ENTRIES))
+        ours = slot.folder.rpartition("/")[2]
+        self.stale = [f"{slots.ROOT}/{name}" for name in look["slots"] if name != ours and _SLOT.fullmatch(name)]
+        self.stale += [f"/lib/{name}" for name in look["lib"] if _OLD_LIBRARY.fullmatch(name)]
+        # Without a slot main.py may run from /lib, so nothing there goes before the commit; leftover slots may.
+        self.leftover = [p for p in self.stale if p.startswith(slots.ROOT) and p != look["named"]]
+
+    @property
+    def files(self):
+        """What is written, changed or removed on the board, as the answer tells it."""
+        written = [path for path in self.write if path not in self.new]
+        return [path[1:] for path in (*written, *self.commit, *self.surplus, *self.stale)]
+
+    def blocks(self, size):
+        """Blocks of `size` bytes that writing takes at most."""
+        return SPARE_BLOCKS + sum(-(-len(content) // size) for content in self.write.values())
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def deploy(port, note, dry_run=False, emulated=None):
+    """Bring the board on `port` up to this rheo's firmware. Returns {"files", "hash", "from", "to"}.
+
+    files: what was (or would be) written or removed. from: hash of the firmware that was there, or None.
+    Raises Incompatible `frozen`, `old_micropython`, `mpy`, `not_taken`; DeviceLost; HostError `board_full`,
+    `no_mpy_cross`, `not_written`, `not_started`.
+    """
+    emulated = greeting.is_emulated(port) if emulated is None else emulated
+    before = _stop_and_ask(port, emulated, note)
+    if before and before["firmware"]["origin"] == "frozen":
         raise frozen(port)
-    there = mpremote.evaluate(port, _HASHES)
-    board = board or boards.chosen()
-    wanted = firmware_files.read_files(board)
-    digest = firmware_files.hash_of(wanted)
-    wanted["lib/rheo_build.py"] = firmware_files.build_module(board, "files", digest).encode()
-    changed = [name for name in wanted if there.get(name) != hashlib.sha256(wanted[name]).hexdigest()]
-    changed.sort(key=lambda name: (LAST.index(name) + 1 if name in LAST else 0, name))
-    stale = sorted(name for name in there if name not in wanted)
-    return wanted, changed, stale, digest
+    try:
+        look, plan = make_plan(port, before and before["board"])
+        was = before["firmware"]["hash"] if before else look["build"] and look["build"][2]
+        if plan.files and not dry_run:
+            _carry_out(port, look, plan, note, emulated)
+    finally:
+        discovery.try_port(port, emulated)  # out of the REPL, where mpremote left it: whatever is there starts
+    return {"files": plan.files, "hash": plan.slot.hash, "from": was, "to": plan.slot.hash}
+
+
+def _carry_out(port, look, plan, note, emulated):
+    plan = _make_room(port, look, plan)
+    if plan.write or plan.surplus:
+        _write(port, plan, note)
+    if plan.commit:
+        with _then("The board starts the old or the new firmware; `rheo info` tells which."):
+            _commit(port, plan)
+    _restart(port, emulated, plan.slot.hash)
+    if plan.stale:
+        with _then("The new firmware is on the board and runs; only what it replaced was not removed."):
+            mpremote.run_scripts(port, [device_scripts.sweep(plan.stale)])
+
+
+def make_plan(port, board=None):
+    """(what LOOK told, Plan) for the board on `port`, which is left at its REPL. board: its name, if it told.
+
+    Raises Incompatible `frozen`, `old_micropython`, `mpy`.
+    """
+    entries = [*slots.ENTRIES, *(path + slots.NEW for path in slots.ENTRIES)]
+    look = mpremote.evaluate(port, device_scripts.look(entries))
+    if look["frozen"]:
+        raise frozen(port)
+    if look["version"] < tuple(map(int, firmware_files.OLDEST_MICROPYTHON.split("."))):
+        raise Incompatible(
+            "old_micropython",
+            f"The board on {port} runs MicroPython {'.'.join(map(str, look['version']))}; the firmware needs "
+            f"{firmware_files.OLDEST_MICROPYTHON} or newer.",
+            "`rheo flash` writes this rheo's image.",
+        )
+    if board not in boards.names():
+        board = look["build"] and look["build"][1]  # what lies on it says so, though it does not answer
+    slot = slots.make(board if board in boards.names() else boards.DEFAULT, look["mpy"])
+    there = {}
+    if slot.folder.rpartition("/")[2] in look["slots"]:
+        there = mpremote.evaluate(port, device_scripts.hashes(slot.folder))
+    return look, Plan(look, slot, there)
 
 
 def frozen(port):
@@ -89,65 +126,81 @@ def frozen(port):
     )
 
 
-def deploy(port, note, dry_run=False, emulated=None):
-    """Bring the board on `port` up to this rheo's firmware. Returns {"files", "hash", "from", "to"}.
-
-    files: what was (or would be) copied or removed. from: hash of the firmware that was there, or None.
-    Raises Incompatible `frozen`, DeviceLost, HostError.
-    """
-    emulated = greeting.is_emulated(port) if emulated is None else emulated
-    before = _stop_and_ask(port, emulated)
-    if before and before["firmware"]["origin"] == "frozen":
-        raise frozen(port)
-    name = before["board"] if before and before["board"] in boards.names() else boards.chosen()
-    wanted, changed, stale, digest = plan(port, name)
-    data = {
-        "files": [*changed, *stale],
-        "hash": digest,
-        "from": before["firmware"]["hash"] if before else None,
-        "to": digest,
-    }
-    if dry_run or not data["files"]:
-        discovery.try_port(port, emulated)  # out of the REPL, where looking left it
-        return data
-    note(f"Copying {len(changed)} files, {sum(len(wanted[n]) for n in changed) // 1000} kB.")
-    _copy(port, wanted, changed, stale)
-    _restart(port, emulated, digest)
-    return data
-
-
-def _stop_and_ask(port, emulated):
-    """INFO of the board once its output is confirmed off; None if no firmware of ours answers."""
+def _stop_and_ask(port, emulated, note):
+    """INFO of the board once its output is confirmed off; None if no firmware of this wire version answers."""
     try:
         with greeting.open_board(port, emulated) as board:
             halt(board.client)
             return board.info
-    except Incompatible:
-        return None  # another MicroPython, or an older firmware: that is what deploy is for
+    except Incompatible as error:
+        if error.code == "no_firmware":
+            return None  # plain MicroPython at its prompt
+        _stop_stranger(port, emulated)  # firmware of ours, older or newer: it may be running a session
+        note(f"{error.message} Its output was stopped, and is confirmed off.")
+        return None
     except DeviceLost as error:
         if error.code != "no_answer":
             raise
         return None  # it may stand in a broken main.py: mpremote interrupts that
 
 
-def _copy(port, wanted, changed, stale):
-    with tempfile.TemporaryDirectory() as scratch:
-        words = []
-        for folder in ("lib", "lib/rheocore", "lib/rheorp2"):
-            words += ["exec", f"import os\ntry:\n os.mkdir('/{folder}')\nexcept OSError:\n pass", "+"]
-        for name in stale:
-            words += ["fs", "rm", f":{name}", "+"]
-        for name in changed:
-            local = Path(scratch) / name
-            local.parent.mkdir(parents=True, exist_ok=True)
-            local.write_bytes(wanted[name])
-            words += ["fs", "cp", os.fspath(local), f":{name}", "+"]
-        total = sum(len(wanted[name]) for name in changed)
-        mpremote.run(port, *words[:-1], timeout_s=mpremote.TIMEOUT_S + total / 500)
+def _stop_stranger(port, emulated):
+    """Stop a board that speaks another version: `stop` and Ctrl-C are the same in all. DeviceLost `not_confirmed`."""
+    from rheobase.link.client import Client
+    from rheobase.link.transport import SerialTransport
+
+    client = Client(SerialTransport(port), greeting.EMULATED_SCALE if emulated else 1.0)
+    with contextlib.closing(client):
+        halt(client)
+
+
+def _make_room(port, look, plan):
+    """The plan, with room for it: deploys that were cut short are removed if need be. HostError `board_full`."""
+    with _then(_UNHARMED):
+        if plan.leftover and plan.blocks(look["block"]) > look["free"]:
+            mpremote.run_scripts(port, [device_scripts.sweep(plan.leftover)])
+            look, plan = make_plan(port, plan.slot.board)
+        short = plan.blocks(look["block"]) - look["free"]
+        if short > 0:
+            kib = short * look["block"] // 1024
+            fix = f"Remove files of your own: mpremote connect {port} fs rm"
+            raise HostError("board_full", f"The board's file system is full: {kib} KiB are missing.", fix)
+    return plan
+
+
+def _write(port, plan, note):
+    """Write what is missing in the slot and compare every file of it by its hash; nothing of the old is touched."""
+    with _then(_UNHARMED):
+        size = sum(map(len, plan.write.values()))
+        note(f"Writing {len(plan.write)} files, {size / 1000:.0f} kB, beside the firmware that is there.")
+        check = device_scripts.hashes(plan.slot.folder, plan.new)
+        scripts = [*device_scripts.write(plan.write, plan.surplus), check]
+        there = mpremote.literal(port, mpremote.run_scripts(port, scripts, timeout_s=mpremote.TIMEOUT_S + size / 200))
+        wrong = sorted(path for path in plan.whole if there.get(path) != plan.whole[path])
+        if wrong:
+            message = f"The board did not keep what was written: {', '.join(wrong)}."
+            raise HostError("not_written", message, "If it happens again, its flash is worn: use another board.")
+
+
+def _commit(port, plan):
+    """boot.py stands for itself: it is renamed first. main.py names the slot: from its rename on the new one starts."""
+    pairs = list(zip(plan.new, plan.commit, strict=True))
+    mpremote.run_scripts(port, [device_scripts.rename(pairs)])
+
+
+@contextlib.contextmanager
+def _then(words):
+    """What holds about the board, behind whatever goes wrong in here."""
+    try:
+        yield
+    except RheoError as error:
+        error.message = f"{error.message.rstrip('.')}. {words}"
+        error.args = (error.message,)
+        raise
 
 
 def _restart(port, emulated, expected):
-    """Reset the board and greet it; its firmware must be the one that was copied."""
+    """Reset the board and greet it; its firmware must be the one that was written."""
     scale = greeting.EMULATED_SCALE if emulated else 1.0
     mpremote.run(port, "reset")
     until = time.monotonic() + RESET_S * scale
@@ -160,4 +213,4 @@ def _restart(port, emulated, expected):
         message = f"The files are on the board, but it does not start: {found.problem.message}"
         raise HostError("not_started", message, "Unplug it, plug it in again; `rheo info` tells.")
     if found.info["firmware"]["hash"] != expected:
-        raise Incompatible("not_taken", "The board runs another firmware than the one copied.", "Deploy again.")
+        raise Incompatible("not_taken", "The board runs another firmware than the one written.", "Deploy again.")

@@ -196,8 +196,12 @@ def _emulator(note, vcd, load):
 
 def firmware_difference(info):
     """A sentence if the board's firmware is not the one that this rheo carries, else None."""
-    from rheobase.image.firmware_files import firmware_hash, known_boards
+    from rheobase.image.firmware_files import BY_HAND, firmware_hash, known_boards
 
+    if info["firmware"]["hash"] == BY_HAND:
+        return (
+            "The board's firmware was copied by hand, so it cannot say which it is; `rheo deploy` brings this rheo's."
+        )
     if info["board"] not in known_boards():
         return f"This rheo does not know the board {info['board']}."
     ours, theirs = firmware_hash(info["board"]), info["firmware"]["hash"]

@@ -6,10 +6,15 @@ mpremote interrupts whatever runs (Ctrl-C: our firmware cuts its output and leav
 import ast
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from rheobase.errors import DeviceLost, HostError
 
 TIMEOUT_S = 120.0  # of one command; an emulated board copies some 2.5 kB a second
+
+# Of a port that vanished, on Linux, macOS and Windows; a board's own OSError has a name in place of such words.
+_GONE = ("Input/output error", "No such device", "Device not configured", "SerialException", "ClearCommError")
 
 
 def run(port, *words, timeout_s=TIMEOUT_S):
@@ -29,12 +34,30 @@ def run(port, *words, timeout_s=TIMEOUT_S):
         raise HostError("no_mpremote", "mpremote is not installed.", "pip install mpremote")
     if "failed to access" in last or "no device found" in last:
         raise DeviceLost("lost", f"mpremote cannot open {port}: {last}", "`rheo devices` lists the boards.")
+    if any(words in last for words in _GONE):
+        message = f"The board on {port} went away while mpremote spoke with it ({last})."
+        raise DeviceLost("lost", message, "Check the cable, then `rheo devices`.")
     raise HostError("mpremote_failed", f"mpremote failed on {port}: {last}", "`mpremote` by hand shows more.")
+
+
+def run_scripts(port, scripts, timeout_s=TIMEOUT_S):
+    """Run each text on the board, one after another in one session; output of all. Errors: as run."""
+    with tempfile.TemporaryDirectory() as scratch:
+        words = []
+        for n, text in enumerate(scripts):
+            path = Path(scratch) / f"{n}.py"
+            path.write_text(text)
+            words += ["run", str(path), "+"]
+        return run(port, *words[:-1], timeout_s=timeout_s)
 
 
 def evaluate(port, source, timeout_s=TIMEOUT_S):
     """Run `source` on the board; the value of the literal that it prints last. Never to be given user text."""
-    output = run(port, "exec", source, timeout_s=timeout_s)
+    return literal(port, run_scripts(port, [source], timeout_s))
+
+
+def literal(port, output):
+    """Value of the last line of what the board printed."""
     try:
         return ast.literal_eval(output.strip().splitlines()[-1])
     except (ValueError, SyntaxError, IndexError):

@@ -100,6 +100,29 @@ def test_a_module_that_stands_in_for_one_that_the_firmware_imports_is_found(make
     assert checks["files"]["fix"].endswith("fs rm -r :lib/json.py")
 
 
+def test_beside_a_slot_what_lies_in_lib_does_nothing_and_only_what_was_ours_is_told(make, doctor):
+    board = make(info={"firmware": FILES})
+    board.inspection["files"] = ["boot.py", "main.py", "main.py.new", "rheo/", "lib/", "lib/json.py", "lib/rheocore/"]
+    checks, _ = doctor()
+    assert checks["files"]["message"].endswith(": main.py.new, lib/rheocore/.")
+    assert "rheo deploy" in checks["files"]["fix"]
+    board.inspection["files"] = ["boot.py", "main.py", "calibration.json", "rheo/", "lib/", "lib/json.py"]
+    assert doctor()[0]["files"]["status"] == "ok"
+
+
+def test_firmware_copied_by_hand_is_not_compared_and_runs_from_lib(make, doctor):
+    by_hand = {"version": "unknown", "hash": "unknown", "origin": "files"}
+    make(info={"firmware": by_hand}).inspection["files"] = ["rheo/", "lib/", "lib/json.py", "lib/rheocore/"]
+    checks, _ = doctor()
+    assert "cannot say which it is" in checks["firmware"]["message"] and "deploy" in checks["firmware"]["fix"]
+    assert "lib/json.py" in checks["files"]["message"]
+
+
+def test_slots_beside_frozen_firmware_change_nothing(board, doctor):
+    board.inspection["files"] = ["rheo/", "notes.txt"]
+    assert "rheo/." in doctor()[0]["files"]["message"]
+
+
 def test_room_for_the_next_deploy_is_asked_for_only_where_files_are_deployed(make, doctor):
     board = make(info={"firmware": FILES})
     board.inspection["flash_free"] = 50_000
@@ -272,14 +295,18 @@ def test_what_is_asked_for_is_the_same_by_pyproject_and_as_installed(monkeypatch
     texts = [*project["dependencies"]]
     for extra, some in project["optional-dependencies"].items():
         texts += [f"{text}; extra == '{extra}'" for text in some]
-    here = {extra: {str(r) for r in software._requirements(extra)} for extra in ("", "emulator")}
-    monkeypatch.setattr(software, "_pyproject", lambda: None)
-    monkeypatch.setattr(metadata, "requires", lambda name: texts)
-    for extra, wanted in here.items():
+
+    def asked_for(extra):
         found = software._requirements(extra)
         for requirement in found:
             requirement.marker = None
-        assert {str(r) for r in found} == wanted and wanted
+        return {str(r) for r in found}
+
+    here = {extra: asked_for(extra) for extra in ("", "emulator")}
+    monkeypatch.setattr(software, "_pyproject", lambda: None)
+    monkeypatch.setattr(metadata, "requires", lambda name: texts)
+    for extra, wanted in here.items():
+        assert asked_for(extra) == wanted and wanted
 
 
 def test_without_the_emulator_only_emulated_boards_are_missing(doctor, monkeypatch):

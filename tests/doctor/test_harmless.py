@@ -4,8 +4,7 @@ import hashlib
 
 import pytest
 from host.calling import call
-from rheobase import discovery, mpremote
-from rheobase.deploy import _HASHES
+from rheobase import device_scripts, discovery, mpremote
 from rheobase.emulator import launch
 
 READS = {"hello", "status", "inspect"}
@@ -60,8 +59,7 @@ def emulated(board_image, private_folders):
 
 def files_of(port):
     """{path: hash} of everything that mpremote finds on the board; the app runs again afterwards."""
-    every = _HASHES.replace("for d in ('/lib/rheocore', '/lib/rheorp2'):", "for d in ('/',):")
-    there = mpremote.evaluate(port, every)
+    there = mpremote.evaluate(port, device_scripts.hashes(""))
     assert discovery.try_port(port, True).info
     return there
 
@@ -70,7 +68,7 @@ def test_on_the_real_image_state_and_files_are_what_they_were_and_the_fix_for_a_
     """Real mpremote, real pty. A stray main.py is found, removed by the command that the fix says, and gone."""
     mpremote.run(emulated, "exec", "f = open('/main.py', 'w')\nf.write('print(1)')\nf.close()")
     before = files_of(emulated)
-    assert set(before) == {"main.py"}
+    assert set(before) == {"/main.py"}
     status = call("status", "--json", "-p", emulated).json["data"]
 
     answer = call("doctor", "--json", "-p", emulated)

@@ -163,22 +163,13 @@ def test_a_frozen_board_is_not_deployed_to(emulated):
     assert answer.code == 4 and answer.error["code"] == "frozen" and "flash instead" in answer.error["message"]
 
 
-def test_a_stock_board_is_told_apart_and_gets_only_what_changed(stock_image, monkeypatch):
-    from rheobase import deploy
-    from rheobase.image import firmware_files
-
-    files = {"boot.py": b"# one\n", "lib/rheocore/a.py": b"A = 1\n", "lib/rheo_board.py": b"B = 2\n"}
-    monkeypatch.setattr(firmware_files, "read_files", lambda board: dict(files))
+def test_a_stock_board_is_told_apart_and_a_dry_run_of_deploy_writes_nothing(stock_image):
     with launch.start(image_bin=stock_image) as board:
         answer = call("info", "-p", board.pty, "--json")
         assert answer.code == 4 and answer.error["code"] == "no_firmware"
-        wanted, changed, stale, _ = deploy.plan(board.pty)
-        assert changed == ["lib/rheo_board.py", "lib/rheocore/a.py", "boot.py", "lib/rheo_build.py"] and stale == []
-        deploy._copy(board.pty, wanted, changed, stale)
-        assert deploy.plan(board.pty)[1:3] == ([], [])
-        files["lib/rheocore/b.py"] = files.pop("lib/rheocore/a.py")
-        wanted, changed, stale, _ = deploy.plan(board.pty)
-        assert changed == ["lib/rheocore/b.py", "lib/rheo_build.py"] and stale == ["lib/rheocore/a.py"]
+        answer = call("deploy", "-p", board.pty, "--dry-run", "--json")
+        assert answer.code == 0 and {"boot.py", "main.py"} < set(answer.json["data"]["files"])
+        assert mpremote.evaluate(board.pty, "import os\nprint(os.listdir('/'))") == []
 
 
 def test_emulate_prints_its_pty_first_and_ends_at_ctrl_c(spawn, board_image):

@@ -2,12 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
-from rheobase import library, paths
+import rheobase
+from rheobase import deploy, library, paths
 from rheobase.emulator import launch
+from rheobase.errors import DeviceLost
+from rheobase.image import firmware_files
 
 BENCH = """schema = 1
 id = "bench_1khz_load"
@@ -55,7 +60,8 @@ def test_deployed_firmware_runs_says_that_it_is_files_and_arms_for_the_bench_onl
 
     code, envelope = rheo("info")
     assert code == 0, envelope
-    assert envelope["data"]["firmware"]["origin"] == "files"
+    digest = firmware_files.firmware_hash("RHEO_PICO")
+    assert envelope["data"]["firmware"] == {"version": rheobase.__version__, "hash": digest, "origin": "files"}
     assert envelope["data"]["c_hook"] is False
 
     code, envelope = rheo("run", "tens_conventional", "--amplitude", "1mA", "--duration", "1s", "--yes")
@@ -69,3 +75,19 @@ def test_deployed_firmware_runs_says_that_it_is_files_and_arms_for_the_bench_onl
     assert code == 0, envelope
     assert envelope["data"]["pulses"] == {"1": 100}
     assert str(paths.data_dir()) in envelope["data"]["log"]
+
+
+def test_a_cable_pulled_while_it_writes_is_told_with_what_still_starts(stock_image, tmp_path, monkeypatch):
+    """That it does: tests/e2e/test_deploy_cut.py."""
+    monkeypatch.setenv("RHEO_RUNTIME", str(tmp_path))
+    board = launch.start(image_bin=stock_image)
+    pulls = []
+
+    def note(text):  # "Writing ...": that takes some ten seconds
+        pulls.append(threading.Timer(1, os.kill, (board.pid, signal.SIGKILL)))
+        pulls[-1].start()
+
+    with pytest.raises(DeviceLost, match="went away.*What was on the board before still starts"):
+        deploy.deploy(board.pty, note, emulated=True)
+    board.stop()
+    assert len(pulls) == 1

@@ -13,8 +13,9 @@ from rheobase.image import firmware_files
 from rheobase.image.official import DEFAULT as TESTED  # the MicroPython that the tests boot
 from rheobase.link import words
 
-OLDEST = "1.25.0"  # MicroPython
-_OURS = ("boot.py", "main.py", "rheo_board", "rheo_build", "rheocore", "rheorp2")
+_OURS = ("boot.py", "main.py", "rheo", "rheo_board", "rheo_build", "rheocore", "rheorp2")
+_SLOTS = "rheo/"  # where `rheo deploy` puts the firmware (rheobase.slots)
+_BLOCK = 4096  # of the board's file system
 
 
 def boards(found):
@@ -61,8 +62,12 @@ def micropython(seen):
     if not seen.info:
         return None
     theirs = seen.info["micropython"]
-    if _version(theirs) < _version(OLDEST):
-        return fail(f"MicroPython {theirs} is older than {OLDEST}.", "`rheo flash`.", EXIT_INCOMPATIBLE)
+    if _version(theirs) < _version(firmware_files.OLDEST_MICROPYTHON):
+        return fail(
+            f"MicroPython {theirs} is older than {firmware_files.OLDEST_MICROPYTHON}.",
+            "`rheo flash`.",
+            EXIT_INCOMPATIBLE,
+        )
     if _version(theirs) > _version(TESTED):
         return warn(f"MicroPython {theirs}; what is claimed was tested on {TESTED}.", "Bench only; or `rheo flash`.")
     return ok(f"MicroPython {theirs}.")
@@ -173,7 +178,7 @@ def calibration(seen):
 
 
 def files(seen):
-    """Files that do nothing beside frozen firmware, or that stand in for a module of the firmware as files."""
+    """Files that do nothing beside the firmware, or that stand in for a module of firmware that runs from /lib."""
     if not seen.inspection:
         return None
     there = seen.inspection["files"]
@@ -182,7 +187,15 @@ def files(seen):
         if idle:
             return warn(f"These change nothing, the firmware is in the image: {', '.join(idle)}.", _remove(seen, idle))
         return ok(_count(there) + "; none has a name of the firmware's.")
-    shadows = [name for name in there if name.startswith("lib/") and _stem(name) in _imported()]
+    in_lib = [name for name in there if name.startswith("lib/")]
+    if _SLOTS in there and seen.info["firmware"]["hash"] != firmware_files.BY_HAND:
+        idle = [name for name in there if name.endswith(".new") and _stem(name) in _OURS]
+        idle += [name for name in in_lib if _stem(name) in _OURS]
+        if idle:
+            said = f"These change nothing, the firmware is in {_SLOTS}: {', '.join(idle)}."
+            return warn(said, "`rheo deploy` removes them.")
+        return ok(_count(there) + "; `rheo deploy --dry-run` compares each (it stops the board first).")
+    shadows = [name for name in in_lib if _stem(name) in _imported()]
     if shadows:
         said = f"These stand in for modules that the firmware imports: {', '.join(shadows)}."
         return warn(said, _remove(seen, shadows))
@@ -228,8 +241,10 @@ def _imported():
 
 
 def _firmware_bytes(seen):
+    """Room for it beside the one that is there, in whole blocks; compiled, it is smaller than this."""
     name = seen.info["board"]
-    return sum(map(len, firmware_files.read_files(name).values())) if name in firmware_files.known_boards() else 0
+    files = firmware_files.read_files(name).values() if name in firmware_files.known_boards() else ()
+    return sum(-(-len(content) // _BLOCK) * _BLOCK for content in files)
 
 
 def _count(names):

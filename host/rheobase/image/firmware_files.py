@@ -13,6 +13,8 @@ from rheobase.errors import HostError, UsageError
 
 STOCK_BOARDS = ("RPI_PICO",)  # plain MicroPython, no firmware of ours inside
 HASH_DIGITS = 16
+OLDEST_MICROPYTHON = "1.25.0"
+BY_HAND = "unknown"  # version and hash of firmware that was copied by hand (firmware/lib/rheo_build.py)
 LIBRARY = "lib/"  # where files live on the device; frozen modules have no such folder
 
 
