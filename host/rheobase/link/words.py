@@ -60,7 +60,8 @@ def to_error(error):
     """RheoError for an RpcError."""
     name, data = error.name, dict(error.data)
     if name == "refused":
-        why, field, value, bound = (data.get(key, "?") for key in ("why", "field", "value", "bound"))
+        why, field = (str(data.get(key, "?")) for key in ("why", "field"))
+        value, bound = data.get("value", "?"), data.get("bound", "?")
         lead = f"Channel {data['channel']}: " if "channel" in data else ""
         return Refused("refused", lead + refusal(why, field, value, bound))
     if name == "fault":
