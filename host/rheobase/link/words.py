@@ -20,6 +20,11 @@ _KINDS = {
     "internal_error": DeviceFault,
 }  # every other: the link is not sound, or another session holds it
 
+_HINTS = {  # where the host knows better than the table what it means in a dialogue that had begun
+    "stale_id": "Another program has begun a dialogue with the board: close it, then start again.",
+    "hello_first": "The board was reset in the meantime: start again.",
+}
+
 DENSE_CODE = "limit_" + limits.DENSE  # the one limit that --acknowledge lifts
 
 # How a limit is called: limits.judge() names it, this says it.
@@ -74,6 +79,7 @@ def to_error(error):
         message = sentence.format(**data)
     except (KeyError, IndexError, ValueError):
         message = sentence
+    hint = _HINTS.get(name, hint)
     if name == "not_gone":
         message = f"{fault_sentence(data.get('fault'))} The fault cannot be cleared while that is so."
         hint = faults.remedy(data.get("fault")) or hint
@@ -109,7 +115,7 @@ def field_name(field):
     for suffix, _, _ in _UNITS:
         if field.endswith(suffix):
             field = field[: -len(suffix)]
-    return field.replace("_", " ")
+    return field.replace("_", " ") or "value"
 
 
 def warning(code, bound):
@@ -124,7 +130,7 @@ def refusal(why, field, value, bound, gives="", more_ua=None):
     operator acknowledges, where that lifts the limit and is known.
     """
     name = field_name(field)
-    name = name[0].upper() + name[1:]
+    name = name[:1].upper() + name[1:]
     shown, edge = quantity(field, value), quantity(field, bound)
     if why in LIMITS:
         text = (
