@@ -78,3 +78,20 @@ def host(count, seed):
             blame(seed, number, under_fire.mutant)
             raise
     return under_fire.counts
+
+
+def image(count, seed):
+    """The real image on the emulated board."""
+    from fuzz import board
+    from rheobase import image as images
+
+    latest = [0, b""]
+
+    def note(*shot):
+        latest[:] = shot
+
+    try:
+        return board.fire(images.ensure("RHEO_PICO", log=print).bin_path, count, seed, note)
+    except BaseException:
+        blame(seed, *latest)
+        raise
