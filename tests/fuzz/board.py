@@ -1,4 +1,4 @@
-"""The real image under fire, in simulated time: lines in at its USB port, and what must hold on the wire and at the pins."""
+"""The real image under fire, in simulated time: lines into its USB port; what must hold on the wire and at the pins."""
 
 from dut import MS, Dut, Refusal
 from fuzz.drive import Fire
@@ -45,7 +45,9 @@ def wants_answer(line):
     if not line:
         return False
     message, error = frames.decode(line) if len(line) < messages.MAX_LINE else (None, "too_long")
-    return bool(error) or "id" in message or message.get("jsonrpc") != "2.0" or not isinstance(message.get("method"), str)
+    if error or "id" in message or message.get("jsonrpc") != "2.0":
+        return True
+    return not isinstance(message.get("method"), str)
 
 
 def fire(image_bin, count, seed, note=lambda number, mutant: None):

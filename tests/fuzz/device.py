@@ -108,7 +108,7 @@ class Device:
         try:
             reply = take()
         except (RuntimeError, MemoryError):  # raised on purpose in a live session: the app ends safe, by a reset
-            raise AssertionError("a line ended the app")
+            raise AssertionError("a line ended the app") from None
         return self._checked(reply, before)
 
     def _checked(self, reply, before):

@@ -9,7 +9,7 @@ STRAY = 0.1  # of the lines a mutant is made of keep their old id and token
 
 
 class Fire:
-    """Shots at a board. seed: see Mutator. token: of its session. Walks along the recorded sessions, ids and tokens made to fit."""
+    """Shots along the recorded sessions, ids and tokens made to fit. seed: see Mutator. token: of a session."""
 
     def __init__(self, seed, token=TOKEN):
         self.lines = corpus("to_device")

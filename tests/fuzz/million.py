@@ -1,4 +1,4 @@
-"""The long runs: `python tests/fuzz/million.py device|host|micropython|image [COUNT] [SEED]`. Prints seed, counts, time.
+"""The long runs: `python tests/fuzz/million.py device|host|micropython|image [COUNT] [SEED]`. Prints counts and time.
 
 The suite runs the same with fewer lines (test_fuzz.py beside this file).
 """

@@ -13,16 +13,30 @@ CORPUS = Path(__file__).parent / "corpus"
 # Texts of JSON values, some of which no JSON has: what a parser may take all the same.
 ODD = (
     "0 1 -1 2 3 255 2047 2048 65535 -0 0.0 1.0 1.5 -1.5 1e3 1e400 -1e400 1e-400 1E5 1073741823 1073741824 -1073741824 "
-    "-1073741825 2147483648 4294967296 9223372036854775808 1" + "0" * 30 + " " + "9" * 400 + " 00012 +5 .5 5. 1-2 1e 0x10 "
-    "1_000 NaN Infinity -Infinity nan true false null True None [] {} [[]] [{}] {\"\":0} [1,2,3] [null] \"\" \"1\" \"2\" "
-    '"true" "run" "fault" "CH1_A" "stop_command" "\\u0000" "\\u001b[2J" "\\u009b31m" "\\ud800" "\\udfff\\ud800" '
+    "-1073741825 2147483648 4294967296 9223372036854775808 1" + "0" * 30 + " " + "9" * 400 + " 00012 +5 .5 5. 1-2 1e "
+    '0x10 1_000 NaN Infinity -Infinity nan true false null True None [] {} [[]] [{}] {"":0} [1,2,3] [null] "" "1" '
+    '"2" "true" "run" "fault" "CH1_A" "stop_command" "\\u0000" "\\u001b[2J" "\\u009b31m" "\\ud800" "\\udfff\\ud800" '
     '"\\u202e" "\\u0003" "\\r\\n" "\\/" "\\x41" "\\u12" "%s" "{}" "{0.__class__}" "__init__" "\xc3\xa9" "\U0001f600" '
-    "{\"1\":{}} {\"1\":null} {\"channel\":1} 'a' undefined , : ] } \""
+    '{"1":{}} {"1":null} {"channel":1} \'a\' undefined , : ] } "'
 ).split(" ")
 ODD += ['"' + "x" * 300 + '"', "[" * 40 + "]" * 40, "[" * 600 + "]" * 600, '{"a":' * 60 + "1" + "}" * 60, "[" * 900]
 NAMES = (
-    "jsonrpc id method params result error code message data token channel channels ua wire new bench reason ms wires "
-    "edges from cutoff_ms seq state fault kind x __class__ 1 2 3 4".split()
+    *(
+        "jsonrpc",
+        "id",
+        "method",
+        "params",
+        "result",
+        "error",
+        "code",
+        "message",
+        "data",
+        "token",
+        "channel",
+        "channels",
+    ),
+    *("ua", "wire", "new", "bench", "reason", "ms", "wires", "edges", "from", "cutoff_ms", "seq", "state", "fault"),
+    *("kind", "x", "__class__", "1", "2", "3", "4"),
 )
 _VALUE = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s{}\[\],:"]+|[\[{]')  # or a key
 _BRACKET = re.compile(rb"[\[\]{}]")
@@ -91,7 +105,7 @@ class Mutator:
             except ValueError:
                 return text
             return self.rng.choice(
-                (str(value + 1), str(value - 1), str(-value), str(value * 1000), f"{value}.0", f'"{value}"', f"[{value}]")
+                [*map(str, (value + 1, value - 1, -value, value * 1000)), f"{value}.0", f'"{value}"', f"[{value}]"]
             ).encode()
 
         return self._replaced(line, near)

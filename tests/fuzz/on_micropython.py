@@ -1,6 +1,7 @@
-"""Feeds a file of shots to the device's parser under MicroPython: `micropython on_micropython.py LIB TESTS BOARD SHOTS`.
+"""Feeds a file of shots to the device's parser under MicroPython; runs.micropython() calls it.
 
-A line of SHOTS is "<ms> <hex of the bytes>". Prints the counts as JSON, and first every reply, each a line.
+Words: the folders of rheocore and of the tests, the board's description as JSON, the shots: lines, each "<ms> <hex of the bytes>".
+Prints every reply, each a line, and last the counts as JSON.
 """
 
 import binascii

@@ -1,6 +1,6 @@
 """Records the fuzz corpus: every line of some sessions on the real image, both ways. Run by hand; judges nothing.
 
-    python tests/fuzz/record.py     # with host, firmware/lib, tests and tests/e2e on PYTHONPATH
+python tests/fuzz/record.py     # with host, firmware/lib, tests and tests/e2e on PYTHONPATH
 """
 
 import contextlib

@@ -38,7 +38,7 @@ def test_the_board_answers_the_pages_lines_as_the_page_says():
 def test_the_numbers_of_the_page_are_the_firmwares():
     assert f"{messages.MAX_LINE} bytes at most" in PAGE and messages.KEEPALIVE_MS == 1000 and "1 s without one" in PAGE
     assert messages.ALWAYS == ("hello", "stop", "status") and messages.TELEMETRY_MS == 100
-    assert f'wire={messages.WIRE})' in PAGE
+    assert f"wire={messages.WIRE})" in PAGE
 
 
 @pytest.mark.parametrize("damaged", [0, 1])

@@ -58,9 +58,8 @@ def windows(tmp_path):
 
     def call(*words, **more):
         command = [sys.executable, "-c", WINDOWS, *words]
-        return subprocess.run(
-            command, capture_output=True, text=True, env={**environment(), **own, **more}, timeout=60, stdin=subprocess.DEVNULL
-        )
+        env = {**environment(), **own, **more}
+        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, stdin=subprocess.DEVNULL)
 
     return call
 

@@ -1,4 +1,4 @@
-"""Port names of Linux, macOS and Windows, without those systems: real ListPortInfo objects, the errors pyserial raises."""
+"""Port names of Linux, macOS and Windows, without those systems: real ListPortInfo objects, the texts of pyserial."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Who comes and goes on the wire: two hosts at one board, a host that comes back, a board that is reset under a host."""
+"""Who comes and goes on the wire: two hosts at one board, a host that is back, a board that is reset under a host."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from host.calling import records, until
 from host.fake_board import FakeBoard
 from host.test_link import CONFIG, opened, started
-from host.test_run import later, run_words  # noqa: F401  a fixture
+from host.test_run import later
 from rheobase import control, discovery
 from rheobase import session as session_module
 from rheobase.errors import DeviceLost
@@ -19,6 +19,12 @@ from rheobase.link.client import Client
 from rheobase.link.greeting import hello
 from rheobase.link.transport import SerialTransport
 from rheocore import frames, messages
+
+
+@pytest.fixture
+def run_words(board, short):
+    """Words of a session of 20 s on the fake board."""
+    return ["run", short, "--amplitude", "2mA", "--duration", "20s", "--yes", "--reason", "test", "-p", board.port]
 
 
 class Thief:
@@ -96,9 +102,10 @@ def test_the_first_host_is_told_that_another_began_a_dialogue(board):
 def test_a_program_that_reads_along_is_named_and_no_mixed_line_is_executed(board):
     with opened(board) as link:
         board.deaf_to = {"status"}
-        reader = subprocess.Popen([sys.executable, "-c", f"import time; f = open({board.port!r}, 'rb'); time.sleep(60)"])
+        source = f"import time; f = open({board.port!r}, 'rb'); time.sleep(60)"
+        reader = subprocess.Popen([sys.executable, "-c", source])
         try:
-            until(lambda: transport_module.busy.opener(board.port))
+            until(lambda: transport_module.busy.opener(board.port), 60)
             with pytest.raises(DeviceLost) as error:
                 link.call("status", timeout_s=0.1, tries=1)
         finally:
@@ -180,7 +187,7 @@ def test_after_the_keep_alive_the_board_has_ended_it_and_says_so(rheo, board, ve
     assert not board.output.playing and board.session.state == "fault"  # and nothing has begun again
 
 
-def test_nothing_resumes_by_itself_and_a_new_run_has_to_clear_the_fault_first(rheo, board, run_words):  # noqa: F811
+def test_nothing_resumes_by_itself_and_a_new_run_has_to_clear_the_fault_first(rheo, board, run_words):
     started(board).close()
     until(lambda: board.session.state == "fault")
     answer = rheo(*run_words, "--json")
@@ -205,10 +212,15 @@ def test_after_its_output_has_ended_a_host_that_comes_back_finds_it_done_and_can
     ("cause", "code", "exit_code"), [("watchdog", "watchdog", 6), ("run_pin", "reset", 6), ("power", "reset", 3)]
 )
 def test_a_board_reset_in_a_session_ends_the_run_with_its_cause_and_a_closed_record(
-    rheo, board, run_words, cause, code, exit_code, monkeypatch  # noqa: F811
+    rheo,
+    board,
+    run_words,
+    cause,
+    code,
+    exit_code,
+    monkeypatch,
 ):
     monkeypatch.setattr(session_module, "SILENCE_S", 0.3)
-    run_words[run_words.index("2s")] = "20s"
     timer = later(0.6, lambda: board.reset(cause))
     answer = rheo(*run_words, "--json")
     timer.join()
@@ -283,4 +295,3 @@ def test_when_the_only_board_is_busy_deploy_and_flash_say_so(rheo, board, monkey
         for words in (("deploy", "--dry-run"), ("flash", "--bootloader", "--dry-run")):
             answer = rheo(*words, "--json")
             assert answer.code == 3 and answer.error["code"] == "busy" and str(os.getpid()) in answer.error["message"]
-

@@ -1,4 +1,4 @@
-"""No field of a board's message is trusted: what has the wrong shape is counted or refused, and nothing steers a terminal."""
+"""No field of a board's message is trusted: a wrong shape is counted or refused, and nothing steers a terminal."""
 
 import pytest
 from fuzz.mutate import corpus
@@ -144,7 +144,8 @@ def test_an_answer_to_another_id_is_not_taken_and_true_is_no_id(board):
     with open_board(board.port, emulated=False) as link:
         board.deaf_to = {"status"}
         ident = link.client._next_id
-        lines(board, *({"id": other, "result": {}} for other in (ident + 7, ident - 1, True, str(ident), [ident], None)))
+        for other in (ident + 7, ident - 1, True, str(ident), [ident], None):
+            lines(board, {"id": other, "result": {}})
         with pytest.raises(DeviceLost):
             link.call("status", timeout_s=0.1, tries=1)
         assert link.client.strangers == 1 and len(link.client._replies) <= 2
