@@ -13,7 +13,6 @@ from rheobase.cli.progress import status_line
 from rheobase.discovery import Found
 from rheobase.dose import Dose
 from rheobase.errors import RheoError
-from rheobase.link import busy
 from rheobase.link.client import LINE_MAX, Client
 from rheobase.link.greeting import Board, hello
 from rheocore import messages
@@ -61,7 +60,6 @@ class Host:
         self.dose = Dose(DOSE)
         self.counts = {"answers": 0, "refusals": 0, "nothing": 0, "telemetry": 0, "events": 0}
         self.mutant = b""
-        busy.opener = lambda port: None  # it looks through every process there is
 
     def fire(self):
         """One mutant, and what comes of it."""

@@ -1,6 +1,7 @@
 """Feeds a file of shots to the device's parser under MicroPython; runs.micropython() calls it.
 
-Words: the folders of rheocore and of the tests, the board's description as JSON, the shots: lines, each "<ms> <hex of the bytes>".
+Words: the folders of rheocore and of the tests, the board's description as JSON, the shots:
+lines, each "<ms> <hex of the bytes>".
 Prints every reply, each a line, and last the counts as JSON.
 """
 
