@@ -1,7 +1,8 @@
 """The control socket of a running session: how `status`, `stop`, `pause`, `resume`, `watch` reach a board that is held.
 
 One Unix socket a port in the runtime folder, JSON lines both ways: {"method", "params"} -> {"result"} or {"error"}.
-Never blocks its owner: a client that sends rubbish or reads too slowly is dropped.
+Never blocks its owner: a client that sends rubbish or reads too slowly is dropped. Where the system has no such sockets
+(Windows) nobody serves, and nobody is found.
 """
 
 import contextlib
@@ -12,7 +13,8 @@ import selectors
 import socket
 
 from rheobase import paths
-from rheobase.errors import DeviceLost, RheoError
+from rheobase.errors import DeviceLost, HostError, RheoError
+from rheobase.link import ports
 
 _PREFIX, _SUFFIX = "run-", ".sock"
 _LINE_MAX = 4096
@@ -23,7 +25,7 @@ ANSWER_S = 15.0  # it may have to stop a slow board
 
 def socket_path(port):
     """Where the run that holds `port` serves."""
-    real = os.path.realpath(port)
+    real = ports.identity(port)
     digest = hashlib.sha256(real.encode()).hexdigest()[:8]
     name = "".join(c if c.isalnum() else "-" for c in os.path.basename(real))[-24:]
     return paths.runtime_dir() / f"{_PREFIX}{name}-{digest}{_SUFFIX}"
@@ -65,6 +67,9 @@ class ControlServer:
     """
 
     def __init__(self, port, answer):
+        if not hasattr(socket, "AF_UNIX"):
+            hint = "Use Linux or macOS for sessions; `rheo status` and `rheo stop` work here."
+            raise HostError("not_on_this_system", "A session cannot be run on this system.", hint)
         self.path = socket_path(port)
         self.answer = answer
         self._selector = None
@@ -181,13 +186,15 @@ class ControlClient:
             self._file.write(json.dumps({"method": method, "params": params or {}}).encode() + b"\n")
             self._file.flush()
             reply = json.loads(self._file.readline())
-        except (OSError, ValueError):
+            error = RheoError(*reply["error"]) if "error" in reply else None
+            result = None if error else reply["result"]
+        except (OSError, ValueError, KeyError, TypeError):
             raise DeviceLost(
                 "no_answer", "The `rheo run` that holds the board does not answer.", "Open the interlock."
             ) from None
-        if "error" in reply:
-            raise RheoError(*reply["error"])
-        return reply["result"]
+        if error:
+            raise error
+        return result
 
     def stream(self):
         """Telemetry items until the run ends."""
@@ -211,6 +218,8 @@ class ControlClient:
 
 def connect(path):
     """ControlClient of the run that serves at `path`; None if nobody does. Raises DeviceLost if it does not answer."""
+    if not hasattr(socket, "AF_UNIX"):
+        return None
     try:
         return ControlClient(path)
     except (FileNotFoundError, ConnectionRefusedError):

@@ -111,7 +111,7 @@ def make_plan(port, board=None):
         )
     if board not in boards.names():
         board = look["build"] and look["build"][1]  # what lies on it says so, though it does not answer
-    slot = slots.make(board if board in boards.names() else boards.DEFAULT, look["mpy"])
+    slot = slots.make(board if board in boards.names() else boards.chosen(), look["mpy"])
     there = {}
     if slot.folder.rpartition("/")[2] in look["slots"]:
         there = mpremote.evaluate(port, device_scripts.hashes(slot.folder))

@@ -8,9 +8,11 @@ import contextlib
 import os
 
 from rheobase.errors import DeviceLost, HostError, RheoError
+from rheobase.link import ports
 
 VID, PID = 0x2E8A, 0x0005  # MicroPython on an RP2040
 EMU = "emu"
+BY_SERIAL = "id:"  # before a serial number: the port that has it now, as mpremote names it too
 PATIENCE_S = 1.0  # another rheo holds a port for less than this, unless it runs a session
 
 _STATES = {
@@ -55,7 +57,7 @@ class Found:
 
 
 def configured_port(option=None):
-    """Port by -p, then RHEO_PORT, then the config file's `port`; None if nobody named one."""
+    """Port by -p, then RHEO_PORT, then the config file's `port`, as it was named; None if nobody named one."""
     return option or os.environ.get("RHEO_PORT") or _config().get("port")
 
 
@@ -91,8 +93,8 @@ def candidates():
     from rheobase.emulator import register
 
     emulated = [(entry.port, True, entry.serial) for entry in register.list_boards()]
-    taken = {os.path.realpath(port) for port, _, _ in emulated}
-    real = [entry for entry in _usb_ports() if os.path.realpath(entry[0]) not in taken]
+    taken = {ports.identity(port) for port, _, _ in emulated}
+    real = [entry for entry in _usb_ports() if ports.identity(entry[0]) not in taken]
     return real + emulated
 
 
@@ -100,6 +102,24 @@ def _usb_ports():
     from serial.tools import list_ports
 
     return [(p.device, False, p.serial_number) for p in list_ports.comports() if (p.vid, p.pid) == (VID, PID)]
+
+
+def port_of(serial):
+    """Port where the board with this serial number is now, or None. Ports renumber; serial numbers stay."""
+    wanted = serial.lower()
+    return next((port for port, _, found in candidates() if found and found.lower() == wanted), None)
+
+
+def resolve(name):
+    """The port that a name means: `id:SERIAL` is looked up, any other is the port. Raises DeviceLost `no_port`."""
+    if not name.lower().startswith(BY_SERIAL):
+        return name
+    serial = name[len(BY_SERIAL) :]
+    port = port_of(serial)
+    if port is None:
+        message = f"No board with the serial number {serial} is connected."
+        raise DeviceLost("no_port", message, "`rheo devices` lists the boards.")
+    return port
 
 
 def find_all(boot=False):
@@ -122,7 +142,7 @@ def find_one(option=None):
     """Port of the board that is meant. Raises DeviceLost: none answers, or several do (they are listed)."""
     port = configured_port(option)
     if port:
-        return port
+        return resolve(port)
     found = find_all(boot=True)
     answering = [f for f in found if f.info]
     if len(answering) == 1:
@@ -136,13 +156,14 @@ def find_any(option=None):
     """Port of the board that is meant, one without our firmware included (what deploy is for)."""
     port = configured_port(option)
     if port:
-        return port
-    found = [f for f in find_all() if f.state not in ("busy", "no_access", "silent")]
-    if len(found) == 1:
-        return found[0].port
-    if found:
-        raise several([f"{f.port} ({f.state})" for f in found])
-    raise no_board()
+        return resolve(port)
+    found = find_all()
+    usable = [f for f in found if f.state not in ("busy", "no_access", "silent")]
+    if len(usable) == 1:
+        return usable[0].port
+    if usable:
+        raise several([f"{f.port} ({f.state})" for f in usable])
+    raise none_usable(found)
 
 
 def none_usable(found):

@@ -25,7 +25,12 @@ EXITS = {
 def finish(session):
     """The board has ended by itself or by a stop: fetch what it delivered, say how it ended."""
     session.client.token = None
-    _fetch_result(session)
+    try:
+        _fetch_result(session)
+    except DeviceLost as error:
+        if error.code != "hello_first":
+            raise
+        return _was_reset(session)
     session.drain()
     fault = session.result["fault"] if session.result else None
     reason = session.stop_reason
@@ -35,6 +40,17 @@ def finish(session):
         session.error = words.fault_error(fault, channel)
     elif EXITS.get(reason, EXIT_OK) != EXIT_OK:
         session.error = RheoError(reason, faults.sentence(reason), "The record is kept.", EXITS[reason])
+
+
+def _was_reset(session):
+    """The board answers, and knows no dialogue: it was reset under us. Nothing of the session goes on there."""
+    status = session.board.status()
+    fault = session.stop_reason = status["fault"] or "reset"
+    session.journal.fault(fault, words.fault_sentence(fault))
+    session.error = words.fault_error(fault)
+    if not status["fault"]:  # the power was gone with it
+        hint = "Output is off. Check the supply and the cable; start again from zero."
+        session.error = DeviceLost("reset", "The board was reset in the middle of the session.", hint)
 
 
 def _fetch_result(session):

@@ -47,7 +47,7 @@ def _ask(client, reason):
             reply = client.call(
                 "stop", {"reason": reason}, left / client.scale, tries=1, give_up=lambda: at_prompt(client)
             )
-        except (RpcError, DeviceLost) as error:
+        except (RpcError, RheoError) as error:  # an answer that is none confirms nothing
             if getattr(error, "code", "") == "lost" or at_prompt(client):
                 return None
             continue

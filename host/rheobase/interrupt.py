@@ -10,8 +10,9 @@ import signal
 CAUSES = {  # signal: how a session that it ended has ended
     signal.SIGINT: "operator_interrupt",
     signal.SIGTERM: "terminated",
-    signal.SIGHUP: "terminal_lost",
 }
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    CAUSES[signal.SIGHUP] = "terminal_lost"
 
 
 class Interrupts:

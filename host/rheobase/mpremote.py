@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from rheobase.errors import DeviceLost, HostError
+from rheobase.link.trust import printable
 
 TIMEOUT_S = 120.0  # of one command; an emulated board copies some 2.5 kB a second
 
@@ -29,7 +30,7 @@ def run(port, *words, timeout_s=TIMEOUT_S):
     if done.returncode == 0:
         return done.stdout
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    last = said[-1] if said else f"exit status {done.returncode}"
+    last = printable(said[-1]) if said else f"exit status {done.returncode}"
     if "No module named mpremote" in last:
         raise HostError("no_mpremote", "mpremote is not installed.", "pip install mpremote")
     if "failed to access" in last or "no device found" in last:

@@ -47,6 +47,6 @@ def runtime_dir():
     except OSError:
         import tempfile
 
-        path = Path(tempfile.gettempdir()) / f"{APP}-{os.getuid()}"
+        path = Path(tempfile.gettempdir()) / f"{APP}-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
         path.mkdir(exist_ok=True, mode=0o700)
     return path

@@ -4,11 +4,11 @@ Imports no protocol, record, image or emulator code: `stop` has to be quick.
 """
 
 import contextlib
-import os
 import threading
 
 from rheobase import control, discovery
 from rheobase.errors import DeviceLost, RheoError, UsageError
+from rheobase.link import ports
 
 
 class Held:
@@ -83,7 +83,7 @@ def one(option):
     refuse_emu(option)
     port = discovery.configured_port(option)
     if port and port != discovery.EMU:
-        target = _at(port)
+        target = _at(discovery.resolve(port))
     else:
         target = _only()
     try:
@@ -103,11 +103,11 @@ def _at(port):
 
 def _only():
     held = [client for client in map(control.connect, control.socket_paths()) if client is not None]
-    ports = {os.path.realpath(client.who["port"]) for client in held}
+    taken = {ports.identity(client.who["port"]) for client in held}
     found = [
         discovery.try_port(port, emulated, serial)
         for port, emulated, serial in discovery.candidates()
-        if os.path.realpath(port) not in ports
+        if ports.identity(port) not in taken
     ]
     free = [f for f in found if f.info]
     if len(held) == 1 and not free:
@@ -131,10 +131,10 @@ def stop(option):
     Raises DeviceLost if there is no board at all.
     """
     refuse_emu(option)
-    ports = [option] if option else _all_ports()
-    tasks = [(_stop_port, port) for port in ports]
+    names = [option] if option else _all_ports()
+    tasks = [(_stop_port, name) for name in names]
     if not option:  # runs whose port is no candidate: a serial port of another maker, named with -p
-        known = {control.socket_path(port) for port in ports}
+        known = {control.socket_path(name) for name in names}
         tasks += [(_stop_socket, path) for path in control.socket_paths() if path not in known]
     results = {}
     threads = []
@@ -150,11 +150,13 @@ def stop(option):
 
 def _all_ports():
     """Ports of every board that could be there, the one that is named in the settings included."""
-    ports = {os.path.realpath(port): port for port, _, _ in discovery.candidates()}
+    found = {ports.identity(port): port for port, _, _ in discovery.candidates()}
     named = discovery.configured_port()
     if named and named != discovery.EMU:
-        ports.setdefault(os.path.realpath(named), named)
-    return list(ports.values())
+        with contextlib.suppress(DeviceLost):  # one that is not there now: _stop_port says so
+            named = discovery.resolve(named)
+        found.setdefault(ports.identity(named), named)
+    return list(found.values())
 
 
 def _guarded(work, where, results):
@@ -181,6 +183,7 @@ def _stop_port(port):
     from rheobase.link.greeting import EMULATED_SCALE, is_emulated
     from rheobase.link.transport import SerialTransport
 
+    port = discovery.resolve(port)
     with contextlib.suppress(DeviceLost):  # a run that has just ended, or that hangs: its port tells
         found = _stop_socket(control.socket_path(port))
         if found is not None:

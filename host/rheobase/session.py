@@ -142,7 +142,7 @@ class Session:
             if self.unproved:
                 raise self.unproved
             if time.monotonic() - self.client.heard_s > SILENCE_S * self.client.scale:
-                self.board.call("status")
+                self._ended = self._ended or self.board.status()["state"] not in messages.BUSY
 
     def _wind_up(self):
         """What comes after output, however it ended; then the record is closed."""

@@ -130,6 +130,18 @@ def test_hello_begins_a_new_dialogue_with_lower_ids():
     assert host.ask("configure", channels={"1": CFG}) == {"state": "loaded"}
 
 
+def test_a_hello_that_is_refused_begins_no_dialogue_so_no_old_line_runs_again():
+    host = Host()
+    host.hello()
+    host.ask("configure", channels={"1": CFG})
+    request = {"jsonrpc": "2.0", "id": 50, "method": "arm", "params": {}}
+    host.line(request)
+    for params in ({"wire": messages.WIRE + 1}, {"wire": "2"}, {}):
+        host.line({"jsonrpc": "2.0", "id": 1, "method": "hello", "params": params})
+    assert told(host.line(dict(request, id=49))) == "stale_id"
+    assert host.line(request)["result"]["state"] == "armed" and host.bench.output.calls == ["arm"]
+
+
 @pytest.mark.parametrize("ident", [-1, 1 << 30, 1.5, "7", None, True, [], {}])
 def test_an_id_that_is_no_small_whole_number_is_refused(ident):
     host = Host()

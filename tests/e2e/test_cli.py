@@ -9,7 +9,8 @@ import signal
 
 import pytest
 from host.calling import SHORT, call, finish, records, start, until
-from rheobase import boards, control, mpremote, vcd_read
+from rheobase import boards, control, mpremote, session, vcd_read
+from rheobase.cli.main import main
 from rheobase.emulator import launch
 from rheobase.errors import DeviceLost
 from rheobase.measure import drop_unequal, trains
@@ -180,6 +181,24 @@ def test_emulate_prints_its_pty_first_and_ends_at_ctrl_c(spawn, board_image):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 0 and not os.path.exists(first["pty"])
+
+
+def test_a_board_that_is_reset_under_a_run_ends_it_with_a_closed_record(board_image, tmp_path, monkeypatch, capsys):
+    """Power gone and back, 900 ms into the train, the port still open: no pulse after it, and nothing resumes."""
+    monkeypatch.setattr(session, "SILENCE_S", 0.15)  # times 20 on an emulated board; so in this process
+    (tmp_path / "faults.json").write_text(json.dumps([{"after_ms": 900, "moment": "leg_a", "reset": True}]))
+    with launch.start(image_bin=board_image, faults="faults.json", vcd="edges.vcd") as board:
+        code = main(["run", "short.toml", *SECONDS, "-p", board.pty])
+        answer = json.loads(capsys.readouterr().out)
+        assert code == 3 and answer["errors"][0]["code"] == "reset", answer
+        assert answer["data"]["stop_reason"] == "reset"
+        [record] = records()
+        assert record.state == "complete"
+        known = record.first("close")["channels"]["1"]["pulses"]
+        assert status(board.pty)["state"] in ("safe", "idle")  # greeted anew
+    pins = train("edges.vcd")
+    assert known <= len(pins.pulses) <= known + 12  # the last telemetry is up to 100 ms old
+    assert pins.last_fall_ns - pins.pulses[0].t_ns < 1_000_000_000
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ class FakeBoard:
         self._slave = slave  # kept open: the pty survives between two clients
         self._start_s = time.monotonic()
         self._stop = threading.Event()
+        self._reset = None
         self._wake_r, self._wake_w = os.pipe()
         self.repl = at_repl or not firmware
         self._boot()
@@ -167,6 +168,10 @@ class FakeBoard:
             os.close(self.master)
             os.close(self._wake_r)
             os.close(self._wake_w)
+
+    def reset(self, cause):
+        """The board is reset and boots on the same port: cause as messages.INFO has it, "power" forgets the session."""
+        self._reset = cause
 
     def say(self, data):
         """Put raw bytes on the line."""
@@ -232,6 +237,11 @@ class FakeBoard:
             ready, _, _ = select.select([self.master, self._wake_r], [], [], 0.002)
             if self.master in ready:
                 self._read(os.read(self.master, 4096))
+            if self._reset:
+                cause, self._reset = self._reset, None
+                note = None if cause == "power" else (self.session.state, self.session.fault, 5000)
+                self._boot()
+                self.session.wake(note, cause)
             if not self.repl:
                 silent_ms = (time.monotonic() - self.acked_s) * 1000  # the host's silence counts in the wall's time
                 self.session.heard_ms = self.now_ms() - int(silent_ms)

@@ -85,7 +85,7 @@ class Server:
             reply = self._error(ident, "invalid_params", {"field": "params", "why": "too deep or too large"})
         else:
             reply = frames.encode({"jsonrpc": "2.0", "id": ident, "result": result})
-        if ident > self.last_id or method == "hello":
+        if ident > self.last_id:
             self.last_id = ident
             self.last_reply = reply
         return reply
@@ -100,6 +100,7 @@ class Server:
         if params["wire"] != messages.WIRE:
             raise StateError("wire_mismatch", {"board": messages.WIRE, "host": params["wire"]})
         self.greeted = True
+        self.last_id = -1  # a dialogue begins; a hello that is refused begins none
         self.seq = 0
         self.session.greet()
         if self.capture and self.session.state not in messages.BUSY:

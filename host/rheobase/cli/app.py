@@ -124,7 +124,7 @@ _GLOBALS = (
         ("-p", "--port"),
         {
             "metavar": "PORT",
-            "help": "Serial port, or `emu`: emulated [RHEO_PORT, port in config.toml, the one that answers].",
+            "help": "Serial port, id:SERIAL, or `emu` [RHEO_PORT, port in config.toml, the one that answers].",
         },
     ),
     (("--json",), {"is_flag": True, "help": "Print one JSON object on stdout; all else on stderr."}),

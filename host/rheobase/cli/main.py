@@ -52,6 +52,7 @@ SUBVERBS = {
     "log": ("list", "show", "export", "report"),
     "bench": ("capture", "analyze", "sweep", "compare"),
 }
+POSIX_ONLY = ("fcntl", "termios", "pty", "tty", "resource", "grp", "pwd")  # modules that Windows does not have
 
 
 class Rheo(click.Group):
@@ -131,6 +132,11 @@ def _call(app, args):
         return [_error("interrupted", "Interrupted.", None)], EXIT_INTERRUPT
     except BrokenPipeError:
         raise
+    except ModuleNotFoundError as error:
+        if error.name not in POSIX_ONLY:
+            return [_bug(app, error)], EXIT_BUG
+        message = f"`rheo {app.command}` needs Linux or macOS: this system's Python has no `{error.name}`."
+        return [_error("not_on_this_system", message, None)], EXIT_HOST
     except OSError as error:
         if error.filename is None and not error.strerror:
             return [_bug(app, error)], EXIT_BUG

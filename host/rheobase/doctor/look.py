@@ -44,7 +44,7 @@ def look(option=None):
     """[Seen] of the board that is named, or of every one that could be there."""
     port = discovery.configured_port(option)
     if port and port != discovery.EMU:
-        return [_at(port, None)]
+        return [_at(discovery.resolve(port), None)]
     found = [_at(port, emulated) for port, emulated, _ in discovery.candidates()]
     known = {control.socket_path(seen.port) for seen in found}
     found += filter(None, (_held(path) for path in control.socket_paths() if path not in known))

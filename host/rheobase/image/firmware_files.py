@@ -1,7 +1,7 @@
 """Which files make up a board's firmware, their hash, and the generated rheo_build.py. Copies nothing to a device.
 
 Frozen into an image or deployed as files, it is this one list. Needs the standard library only, so that
-MicroPython's own build can call it too (boards/stage_firmware.py).
+MicroPython's own build can call it too (boards/common/stage_firmware.py).
 """
 
 import hashlib

@@ -4,8 +4,16 @@ import os
 
 
 def holder(port):
-    """ "mpremote (process 4711)" or None."""
-    pid = _lock_owner(port) or _opener(port)
+    """ "mpremote (process 4711)" that has the port open and locked, or only open; None if nobody is known to."""
+    return _told(_lock_owner(port) or _opener(port))
+
+
+def opener(port):
+    """The same of a process, not this one, that has the port open, locked or not."""
+    return _told(_opener(port))
+
+
+def _told(pid):
     if pid is None:
         return None
     try:

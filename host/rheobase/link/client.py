@@ -1,16 +1,17 @@
 """JSON-RPC over a transport: one request at a time, ids that rise, notifications kept apart, telemetry acknowledged.
 
 Resends a request once with the same id when its line or its answer was damaged, and once when no answer came: the
-board repeats its last answer instead of executing twice. Does not know what the methods mean.
+board repeats its last answer instead of executing twice. Trusts no field (trust.py); knows not what the methods mean.
 """
 
-import select
 import time
 from collections import deque
 
 from rheocore import frames, messages
 
-from rheobase.errors import DeviceLost
+from rheobase.errors import DeviceLost, Incompatible
+from rheobase.link import trust
+from rheobase.link.transport import wait_readable
 
 REPLY_S = 1.0  # to a request; on real hardware the answer takes some 10 ms
 KEEPALIVE_S = 0.25  # the board asks for a sign of life every 1 s: four chances
@@ -32,17 +33,19 @@ class Client:
 
     transport: read(), write(), fileno(), close(). scale: factor on every time limit (an emulated board is slow).
     Queues: telemetry (dicts of messages.TELEMETRY) and events (dicts of messages.EVENT). raw: the last bytes that were
-    no message (a REPL, noise). damaged, lost_telemetry: counts.
+    no message (a REPL, noise). Counts: damaged lines, lost_telemetry, and strangers: answers to what we never asked,
+    or telemetry that begins anew, which is what another host's dialogue with the board looks like from here.
     """
 
     def __init__(self, transport, scale=1.0):
         self.transport = transport
         self.scale = scale
         self.telemetry = deque(maxlen=1000)
-        self.events = deque()
+        self.events = deque(maxlen=1000)
         self.raw = b""
         self.damaged = 0
         self.lost_telemetry = 0
+        self.strangers = 0
         self.token = None  # of the session that this host owns
         self.watching = False  # keep telemetry coming although no session is ours
         self.also = ()  # descriptors whose input ends a wait too: a stop must not wait for an answer
@@ -56,7 +59,9 @@ class Client:
     # -- requests ----------------------------------------------------------------------------------------------
 
     def call(self, method, params=None, timeout_s=REPLY_S, tries=2, give_up=None):
-        """Result of a request. timeout_s: for each try, before scale. Raises RpcError, DeviceLost `no_answer`.
+        """Result of a request. timeout_s: for each try, before scale.
+
+        Raises RpcError, DeviceLost `no_answer`, Incompatible `bad_reply` (an answer that is none of this method).
 
         give_up: a function; once it returns True there is no point in waiting any longer.
         """
@@ -88,7 +93,16 @@ class Client:
 
     def _no_answer(self):
         port = self.transport.port
-        return DeviceLost("no_answer", f"The board on {port} does not answer.", "Check the cable, then `rheo devices`.")
+        message, hint = f"The board on {port} does not answer.", "Check the cable, then `rheo devices`."
+        from rheobase.link.busy import opener
+
+        if other := opener(port):
+            message += f" {other} has the port open too, and takes what the board says."
+            hint = "Close that program."
+        elif self.strangers:
+            message += " It seems to speak with another program."
+            hint = "Close that program."
+        return DeviceLost("no_answer", message, hint)
 
     def forget_ids(self):
         """Before hello: a dialogue begins, ids start anew."""
@@ -96,21 +110,22 @@ class Client:
         self._replies.clear()
         self._last_seq = None
 
-    @staticmethod
-    def _result(reply, method):
+    def _result(self, reply, method):
         if "error" in reply:
-            error = reply["error"] if isinstance(reply["error"], dict) else {}
-            data = error.get("data")
-            raise RpcError(str(error.get("message")), data if isinstance(data, dict) else {}, method)
-        return reply.get("result")
+            raise RpcError(*trust.error(reply["error"]), method)
+        try:
+            return trust.result(method, reply["result"])
+        except trust.Misshapen as error:
+            message = f"The board on {self.transport.port} answers `{method}` with something else ({error})."
+            raise Incompatible("bad_reply", message, "Use a rheo of the board's version.") from None
 
     # -- input -------------------------------------------------------------------------------------------------
 
     def wait(self, timeout_s):
         """Wait for input, at most timeout_s, take it, keep the session alive. Returns True if any came."""
         self.keep_alive()
-        ready, _, _ = select.select([self.transport, *self.also], [], [], max(0.0, min(timeout_s, KEEPALIVE_S)))
-        return self.receive() if self.transport in ready else False
+        ready = wait_readable(self.transport, self.also, max(0.0, min(timeout_s, KEEPALIVE_S)))
+        return self.receive() if ready else False
 
     def receive(self):
         """Take what has arrived without waiting. Returns True if anything came. Raises DeviceLost."""
@@ -142,27 +157,30 @@ class Client:
             return
         self.heard_s = time.monotonic()
         method = message.get("method")
-        if method == "tel":
-            self._telemetry(message.get("params"))
-        elif method == "event":
-            params = message.get("params")
-            if isinstance(params, list) and len(params) == len(messages.EVENT):
-                self.events.append(dict(zip(messages.EVENT, params, strict=True)))
-        elif "result" in message or "error" in message:
-            ident = message.get("id")
-            self._replies[ident if isinstance(ident, int) else None] = message
+        try:
+            if method == "tel":
+                self._telemetry(trust.telemetry(message.get("params")))
+            elif method == "event":
+                self.events.append(trust.event(message.get("params")))
+            elif "result" in message or "error" in message:
+                self._reply(message)
+        except trust.Misshapen:
+            self.damaged += 1
 
-    def _telemetry(self, params):
-        if not isinstance(params, list) or len(params) != len(messages.TELEMETRY):
-            self.damaged += 1
-            return
-        item = dict(zip(messages.TELEMETRY, params, strict=True))
+    def _reply(self, message):
+        ident = message.get("id")
+        if type(ident) is not int:
+            self._replies[None] = message  # of a line that the board could not read
+        elif ident == self._next_id - 1:
+            self._replies[ident] = message
+        elif ident >= self._next_id:
+            self.strangers += 1
+
+    def _telemetry(self, item):
         seq = item["seq"]
-        if not isinstance(seq, int) or not isinstance(item["channels"], list):
-            self.damaged += 1
-            return
-        if self._last_seq is not None and seq > self._last_seq + 1:
-            self.lost_telemetry += seq - self._last_seq - 1
+        if self._last_seq is not None:
+            self.lost_telemetry += max(0, seq - self._last_seq - 1)
+            self.strangers += seq < self._last_seq
         self._last_seq = seq
         self.telemetry.append(item)
         self._ack()

@@ -98,8 +98,10 @@ def hello(client, timeout_s=HELLO_S, tries=2):
         raise Incompatible(
             "no_greeting", f"The board on {port} refuses the greeting: {error.name}.", _NO_FIRMWARE_HINT
         ) from None
-    if not isinstance(info, dict) or any(name not in info for name in messages.INFO):
-        raise Incompatible("bad_info", f"The board on {port} describes itself incompletely.", _NO_FIRMWARE_HINT)
+    except Incompatible as error:
+        raise Incompatible(
+            "bad_info", f"The board on {port} describes itself wrongly. {error.message}", _NO_FIRMWARE_HINT
+        ) from None
     if info["wire"] != messages.WIRE:
         raise _wire_mismatch(port, info["wire"])
     return info

@@ -1,10 +1,13 @@
 """A serial port held by this process alone: bytes out, bytes in, one error when the board is gone. No protocol."""
 
 import contextlib
+import errno
 import os
+import select
 import time
 
 from rheobase.errors import DeviceLost
+from rheobase.link import busy, ports
 
 BAUD = 115_200  # nominal: USB CDC has no baud rate
 WRITE_TIMEOUT_S = 2.0
@@ -21,6 +24,7 @@ class SerialTransport:
     def __init__(self, port, patience_s=0.0):
         import serial
 
+        port = ports.to_open(port)
         self.port = port
         until = time.monotonic() + patience_s
         while True:
@@ -31,10 +35,24 @@ class SerialTransport:
                 if not _is_locked(error) or time.monotonic() >= until:
                     raise _cannot_open(port, error) from None
             time.sleep(0.02)
+        self._shut = _shut_out_others(self._serial)
         self._broken = (serial.SerialException, OSError, TypeError)  # TypeError: pyserial, closed in the middle
 
     def fileno(self):
         return self._serial.fileno()
+
+    def poll(self, timeout_s):
+        """True once input is there, at most timeout_s later: for a system whose select() takes no serial port."""
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                if self._serial.in_waiting:
+                    return True
+            except self._broken:
+                raise self._lost() from None
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.005)
 
     def read(self):
         """What has arrived, b"" if nothing; never waits."""
@@ -58,27 +76,55 @@ class SerialTransport:
 
     def close(self):
         with contextlib.suppress(OSError):  # the port has gone already
+            if self._shut:
+                self._shut()
+        with contextlib.suppress(OSError):
             self._serial.close()
 
     def _lost(self):
         return DeviceLost("lost", f"The board on {self.port} has gone.", "Check the cable, then `rheo devices`.")
 
 
+def wait_readable(transport, also, timeout_s):
+    """True once `transport` has input; waits timeout_s at most, less if one of the descriptors in `also` has some."""
+    if os.name == "nt":  # its select() takes sockets alone
+        return transport.poll(timeout_s)
+    return transport in select.select([transport, *also], [], [], timeout_s)[0]
+
+
+def _shut_out_others(port):
+    """Keep programs that ask for no lock (cat, screen) off the open port; returns what lets them in again, or None.
+
+    pyserial's lock keeps off only who asks for it, as rheo and mpremote do. Not where somebody is in already: the mark
+    would outlive us, and keep a `stop` out. Nor on a pty, which its other side keeps alive with the mark on.
+    """
+    try:
+        import fcntl
+        import termios
+
+        if os.ttyname(port.fileno()).startswith(("/dev/pts/", "/dev/ttys")) or busy.opener(port.port):
+            return None
+        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+        return lambda: fcntl.ioctl(port.fileno(), termios.TIOCNXCL)
+    except (ImportError, OSError, AttributeError):
+        return None  # Windows lets one program in at a time
+
+
 def _is_locked(error):
-    return "lock" in str(error).lower()
+    text = str(error)
+    denied = os.name == "nt" and "PermissionError" in text  # what Windows says of a port that is open elsewhere
+    return denied or "lock" in text.lower() or getattr(error, "errno", None) == errno.EBUSY
 
 
 def _cannot_open(port, error):
-    if not os.path.exists(port):
-        return DeviceLost("no_port", f"There is no port {port}.", "`rheo devices` lists the boards.")
     if _is_locked(error):
-        from rheobase.link.busy import holder
-
-        who = holder(port)
+        who = busy.holder(port)
         hint = "Close that program, or use another port."
         if who and who.startswith("rheo run"):
             hint = "`rheo status`, `pause`, `resume` and `stop` reach that session."
         return DeviceLost("busy", f"{port} is in use" + (f" by {who}." if who else "."), hint)
-    if not os.access(port, os.R_OK | os.W_OK):
+    if "FileNotFoundError" in str(error) or not (os.name == "nt" or os.path.exists(port)):
+        return DeviceLost("no_port", f"There is no port {port}.", "`rheo devices` lists the boards.")
+    if os.name != "nt" and not os.access(port, os.R_OK | os.W_OK):
         return DeviceLost("no_access", f"You may not open {port}.", "Join the group that owns it (often `dialout`).")
     return DeviceLost("no_port", f"{port} cannot be opened as a serial port.", "`rheo devices` lists the boards.")

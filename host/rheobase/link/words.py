@@ -21,6 +21,11 @@ _KINDS = {
     "not_gone": DeviceFault,
 }  # every other: the link is not sound, or another session holds it
 
+_HINTS = {  # where the host knows better than the table what it means in a dialogue that had begun
+    "stale_id": "Another program has begun a dialogue with the board: close it, then start again.",
+    "hello_first": "The board was reset in the meantime: start again.",
+}
+
 DENSE_CODE = "limit_" + limits.DENSE  # the one limit that --acknowledge lifts
 
 # How a limit is called: limits.judge() names it, this says it.
@@ -61,7 +66,8 @@ def to_error(error):
     """RheoError for an RpcError."""
     name, data = error.name, dict(error.data)
     if name == "refused":
-        why, field, value, bound = (data.get(key, "?") for key in ("why", "field", "value", "bound"))
+        why, field = (str(data.get(key, "?")) for key in ("why", "field"))
+        value, bound = data.get("value", "?"), data.get("bound", "?")
         lead = f"Channel {data['channel']}: " if "channel" in data else ""
         return Refused("refused", lead + refusal(why, field, value, bound))
     if name == "fault":
@@ -74,6 +80,7 @@ def to_error(error):
         message = sentence.format(**data)
     except (KeyError, IndexError, ValueError):
         message = sentence
+    hint = _HINTS.get(name, hint)
     if name == "not_gone":
         message = f"{fault_sentence(data.get('fault'))} The fault cannot be cleared while that is so."
         hint = faults.remedy(data.get("fault")) or hint
@@ -120,7 +127,7 @@ def field_name(field):
     for suffix, _, _ in _UNITS:
         if field.endswith(suffix):
             field = field[: -len(suffix)]
-    return field.replace("_", " ")
+    return field.replace("_", " ") or "value"
 
 
 def warning(code, bound):
@@ -135,7 +142,7 @@ def refusal(why, field, value, bound, gives="", more_ua=None):
     operator acknowledges, where that lifts the limit and is known.
     """
     name = field_name(field)
-    name = name[0].upper() + name[1:]
+    name = name[:1].upper() + name[1:]
     shown, edge = quantity(field, value), quantity(field, bound)
     if why in LIMITS:
         text = (
