@@ -38,6 +38,7 @@ format: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+	$(BIN)/python tools/device_types.py
 
 release: $(READY)
 	$(BIN)/python tools/release.py
