@@ -135,6 +135,13 @@ def _call(app, args):
             return [_bug(app, error)], EXIT_BUG
         what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         return [_error("os_error", f"{what}.", "Check the path, its rights and the free space.")], EXIT_HOST
+    except ModuleNotFoundError as error:
+        from rheobase import needs
+
+        missing = needs.missing(error.name)
+        if missing is None:
+            return [_bug(app, error)], EXIT_BUG
+        return [_error(missing.code, missing.message, missing.hint)], missing.exit_code
     except Exception as error:
         return [_bug(app, error)], EXIT_BUG
 
