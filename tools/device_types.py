@@ -29,7 +29,7 @@ def gather_stubs(folder: Path) -> None:
 
 
 def check(files: list[Path], work: Path) -> tuple[int, str]:
-    """(exit status, output) of mypy over `files`. work: folder for stubs and cache; kept, it makes the next run fast."""
+    """(exit status, output) of mypy over `files`. work: for stubs and cache; kept, it makes the next run fast."""
     stubs = work.resolve() / "stubs"
     gather_stubs(stubs)
     (stubs / "rheo_build.py").write_text(firmware_files.build_module(boards.DEFAULT, "files"))

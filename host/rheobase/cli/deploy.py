@@ -11,7 +11,13 @@ from rheobase.cli.app import pass_app
 def deploy(app, dry_run):
     """Copy changed firmware files to a board; its output is stopped first.
 
-    A board whose firmware is frozen into its image is refused: flash it instead.
+    A board whose firmware is frozen into its image is refused: flash it instead. From files a board arms for bench
+    protocols only.
+
+    \b
+    Examples:
+      rheo deploy --dry-run
+      rheo deploy -p /dev/ttyACM0
     """
     from rheobase import deploy as service
     from rheobase import discovery, reach

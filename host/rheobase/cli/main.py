@@ -20,10 +20,10 @@ VERBS = {
         "devices": ("devices", "devices", "List the boards that are connected."),
         "info": ("devices", "info", "Show a board's firmware, channels and limits."),
         "doctor": ("doctor", "doctor", "Check this computer and its boards."),
-        "emulate": ("emulate", "emulate", "Boot an emulated board and print its pty."),
+        "emulate": ("emulate", "emulate", "Boot an emulated board: a serial port without hardware."),
         "image": ("image", "image", "Build, fetch or find the MicroPython image."),
-        "flash": ("flash", "flash", "Copy the image to a board in BOOTSEL mode."),
-        "deploy": ("deploy", "deploy", "Copy changed firmware files to a board."),
+        "flash": ("flash", "flash", "Copy the image to a board, and prove that it runs."),
+        "deploy": ("deploy", "deploy", "Copy the firmware as files onto stock MicroPython."),
     },
     "Sessions": {
         "protocol": ("protocol", "protocol", "List, show, check and push protocols."),
@@ -40,9 +40,30 @@ VERBS = {
         "bench": ("bench", "bench", "Judge pulse timing: captures, sweeps, comparisons."),
     },
     "Tool": {
-        "completion": ("completion", "completion", "Print the shell completion script."),
+        "completion": ("completion", "completion", "Make the shell complete verbs, ids and ports."),
     },
 }
+
+HELP = """Stimulator firmware and tooling for an RP2040 board: choose a protocol, run it, record it, prove it.
+
+\b
+First steps, without a board:
+  rheo doctor                          is everything here that is needed?
+  rheo protocol list --condition sciatica
+  rheo protocol show ea_2_100hz        what follows from it, and every limit
+  rheo run --port emu                  a session on an emulated board
+
+\b
+With a board:
+  rheo flash                           the firmware onto it, once
+  rheo run                             asks its way; every session is recorded
+  rheo stop                            from another terminal: off, everywhere
+
+`rheo VERB --help` has examples. Exit status: 0 done, 1 a bug of rheo's, 2 wrong use, 3 no board, 4 its firmware does
+not fit, 5 refused by a limit or by screening, 6 the board is in fault, 7 the bench says fail or cannot tell, 8 this
+computer, 130 Ctrl-C.
+"""
+COMPLETE_VAR = "_RHEO_COMPLETE"  # set by the scripts of `rheo completion`
 
 VERBS_FLAT = {verb for verbs in VERBS.values() for verb in verbs}
 SUBVERBS = {
@@ -67,6 +88,14 @@ class Rheo(click.Group):
                 return add_globals(command)
         return None
 
+    def shell_complete(self, ctx, incomplete):
+        from click.shell_completion import CompletionItem
+
+        lines = [(verb, line) for verbs in VERBS.values() for verb, (_, _, line) in verbs.items()]
+        known = [(verb, line.replace(",", ";")) for verb, line in lines]  # fish would cut it at a comma
+        verbs = [CompletionItem(verb, help=line) for verb, line in known if verb.startswith(incomplete)]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)  # the group's own would import every verb
+
     def resolve_command(self, ctx, args):
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
@@ -86,7 +115,7 @@ class Rheo(click.Group):
 cli = add_globals(
     Rheo(
         "rheo",
-        help="Stimulator firmware and tooling for an RP2040 board: choose a protocol, run it, record it, prove it.",
+        help=HELP,
         epilog=WORDING,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     ),
@@ -96,8 +125,6 @@ cli = add_globals(
 
 def main(argv=None):
     """Run one command; returns its exit code. argv: words after `rheo` (default: the process's own)."""
-    if "_RHEO_COMPLETE" in os.environ:
-        cli.main(prog_name="rheo")
     args = list(sys.argv[1:] if argv is None else argv)
     app = App()
     app.command = _verb(args)
@@ -106,6 +133,8 @@ def main(argv=None):
         import warnings
 
         warnings.simplefilter("ignore")  # other packages' advice to programmers is nothing for a user
+    if COMPLETE_VAR in os.environ:
+        cli.main(prog_name="rheo", complete_var=COMPLETE_VAR)
     try:
         errors, exit_code = _call(app, args)
         return _finish(app, errors, exit_code)
