@@ -16,9 +16,9 @@ from rheobase.errors import RheoError
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @pass_app
 def completion(app, shell):
-    """Print the script that makes a shell complete what follows `rheo`.
+    """Print the script for completion by the shell.
 
-    The Tab key then offers verbs, options, protocols, boards, ports and records.
+    With it loaded the Tab key offers verbs, options, protocols, boards, ports and records.
 
     \b
     bash: eval "$(rheo completion bash)"       in ~/.bashrc

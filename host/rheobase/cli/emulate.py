@@ -13,7 +13,7 @@ from rheobase.errors import UsageError
 @click.option("--speed", type=float, metavar="X", help="Simulated seconds in a second, at most [1].")
 @pass_app
 def emulate(app, vcd, load, faults, speed):
-    """Boot an emulated board: the real image behind a serial port.
+    """Boot an emulated board: the real image at a port.
 
     The first line of stdout is a JSON object; its "pty" is the port, which rheo, mpremote and any terminal can open.
     Ctrl-C ends the board. For a single command `--port emu` boots one by itself.

@@ -20,10 +20,10 @@ VERBS = {
         "devices": ("devices", "devices", "List the boards that are connected."),
         "info": ("devices", "info", "Show a board's firmware, channels and limits."),
         "doctor": ("doctor", "doctor", "Check this computer and its boards."),
-        "emulate": ("emulate", "emulate", "Boot an emulated board: a serial port without hardware."),
+        "emulate": ("emulate", "emulate", "Boot an emulated board: the real image at a port."),
         "image": ("image", "image", "Build, fetch or find the MicroPython image."),
-        "flash": ("flash", "flash", "Copy the image to a board, and prove that it runs."),
-        "deploy": ("deploy", "deploy", "Copy the firmware as files onto stock MicroPython."),
+        "flash": ("flash", "flash", "Copy the image to a board in BOOTSEL mode."),
+        "deploy": ("deploy", "deploy", "Copy changed firmware files to a board."),
     },
     "Sessions": {
         "protocol": ("protocol", "protocol", "List, show, check and push protocols."),
@@ -40,7 +40,7 @@ VERBS = {
         "bench": ("bench", "bench", "Judge pulse timing: captures, sweeps, comparisons."),
     },
     "Tool": {
-        "completion": ("completion", "completion", "Make the shell complete verbs, ids and ports."),
+        "completion": ("completion", "completion", "Print the script for completion by the shell."),
     },
 }
 
