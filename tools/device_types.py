@@ -15,6 +15,20 @@ from rheobase.image import firmware_files
 
 STUBS = ("micropython-rp2-rpi-pico-stubs", "micropython-stdlib-stubs")  # pinned in pyproject.toml
 SETTINGS = Path(__file__).with_suffix(".toml")
+# Names that only MicroPython's compiler knows, in functions that it makes machine code of: ptr32 is an address, or what
+# has words of its own.
+COMPILER = """
+class micropython:
+    @staticmethod
+    def viper(code: _T, /) -> _T: ...
+
+uint = int
+
+class ptr32(Protocol):
+    def __init__(self, at: int, /) -> None: ...
+    def __getitem__(self, word: int, /) -> int: ...
+    def __setitem__(self, word: int, value: int, /) -> None: ...
+"""
 
 
 def gather_stubs(folder: Path) -> None:
@@ -26,6 +40,10 @@ def gather_stubs(folder: Path) -> None:
                 target = folder / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.symlink_to(Path(str(file.locate())).resolve())
+    builtins = folder / "stdlib" / "builtins.pyi"
+    text = builtins.read_text() + COMPILER
+    builtins.unlink()
+    builtins.write_text(text)
 
 
 def check(files: list[Path], work: Path) -> tuple[int, str]:
