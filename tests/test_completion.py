@@ -38,10 +38,11 @@ FISH = 'rheo completion fish | source; complete -C "rheo protocol show ea_2_1"; 
 ZSH = """
 zmodload zsh/zpty
 zpty z zsh -f -i
-zpty -w z 'PS1=; autoload -Uz compinit; compinit -D -u; eval "$(rheo completion zsh)"; print RE""ADY'
-while zpty -r z line; do [[ $line == *READY* ]] && break; done
+zpty -w z 'PS1=; autoload -Uz compinit; compinit -D -u; eval "$(rheo completion zsh)"; print READY'
+zpty -r z out $'*\\nREADY*'
 zpty -n -w z $'rheo clea\\t'
-while zpty -r z out; do print -r -- $out; [[ $out == *clear-fault* ]] && break; done
+zpty -r z out '*clear-fault*'
+print -r -- $out
 zpty -d z
 """
 

@@ -19,7 +19,7 @@ from rheorp2.link import Link
 
 machine.Pin(2, machine.Pin.OUTT)
 machine.Pin(2, machine.Pin.OUT, pul=machine.Pin.PULL_DOWN)
-hw.wr(hw.PIO_CTRL, "0")
+hw.field(hw.PIO_CTRL, "0", 1)
 hw.wr(hw.PIO_CTRL)
 hw.PIO_CTLR
 Link().wait()

@@ -15,19 +15,11 @@ from rheobase.image import firmware_files
 
 STUBS = ("micropython-rp2-rpi-pico-stubs", "micropython-stdlib-stubs")  # pinned in pyproject.toml
 SETTINGS = Path(__file__).with_suffix(".toml")
-# Names that only MicroPython's compiler knows, in functions that it makes machine code of: ptr32 is an address, or what
-# has words of its own.
+# What only MicroPython's compiler knows: viper without an import.
 COMPILER = """
 class micropython:
     @staticmethod
     def viper(code: _T, /) -> _T: ...
-
-uint = int
-
-class ptr32(Protocol):
-    def __init__(self, at: int, /) -> None: ...
-    def __getitem__(self, word: int, /) -> int: ...
-    def __setitem__(self, word: int, value: int, /) -> None: ...
 """
 
 
