@@ -39,8 +39,7 @@ class Env:
         self.bin, self.here = bin_folder, here
         here.mkdir()
 
-    def call(self, *words, **options):
-        """Run a program of the environment; the finished process."""
+    def _run(self, how, words, **options):
         env = environment(
             PATH=f"{self.bin}{os.pathsep}{os.environ['PATH']}",
             RHEO_DATA=self.here / "data",
@@ -48,9 +47,16 @@ class Env:
             RHEO_CONFIG=self.here / "config.toml",
             COLUMNS="80",
         )
-        program = str(self.bin / words[0])
-        options = {"capture_output": True, "text": True, **options}
-        return subprocess.run([program, *map(str, words[1:])], cwd=self.here, env=env, **options)
+        return how([self.bin / words[0], *words[1:]], cwd=self.here, env=env, text=True, **options)
+
+    def call(self, *words):
+        """Run a program of the environment; the finished process."""
+        return self._run(subprocess.run, words, capture_output=True)
+
+    def start(self, *words):
+        """Start a program of the environment, its stdin and stdout at pipes; the process."""
+        pipe = subprocess.PIPE
+        return self._run(subprocess.Popen, words, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
 
 
 def by_uv_tool(source, root):
