@@ -2,12 +2,14 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import click
 import pytest
 from rheobase.cli.main import SUBVERBS, VERBS_FLAT, cli
 from rheobase.wording import WORDING
 
+ROOT = Path(__file__).resolve().parents[1]
 VERBS = [(verb,) for verb in VERBS_FLAT] + [(verb, sub) for verb, subs in SUBVERBS.items() for sub in subs]
 NO_EXAMPLE = {("completion",)}  # its lines say where to put them
 PROGRAMMERS = re.compile(r"\b(INTEGER|FLOAT|PATH|FILENAME|None|stdin|callback)\b")
@@ -37,7 +39,12 @@ def text(words):
 
 def examples(shown):
     """The command lines in a help text, without what is remarked beside them."""
-    return [re.split(r"  +| \| | > ", line.strip())[0] for line in shown.splitlines() if line.startswith("    rheo ")]
+    return [_command(line) for line in shown.splitlines() if line.startswith("    rheo ")]
+
+
+def _command(line):
+    """A command line as typed: without remark, pipe, redirection and `&`."""
+    return re.split(r"  +| #| \| | > | &", line.strip())[0]
 
 
 @pytest.mark.parametrize("words", [(), *VERBS], ids=" ".join)
@@ -51,6 +58,14 @@ def test_a_help_fits_80_columns_says_what_the_verb_does_and_has_an_example_that_
     assert found or words in NO_EXAMPLE
     for line in found:
         parsed(shlex.split(line)[1:])
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_what_a_page_tells_to_type_can_be_typed(page):
+    blocks = re.findall(r"^```\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+    for line in "".join(blocks).splitlines():
+        if line.startswith("rheo "):
+            parsed(shlex.split(_command(line))[1:])
 
 
 def test_an_example_that_is_wrong_would_be_found():
