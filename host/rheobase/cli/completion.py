@@ -87,6 +87,7 @@ _OFFERS = {
     "E": lambda: ["needle", "skin"],
     "LOAD": lambda: ["open", "short", "needle", "skin"],
     "board": _boards,
+    "channel": _channels,
     "channels": _channels,
     "numbers": _channels,
 }
