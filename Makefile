@@ -34,8 +34,9 @@ format: $(READY)  ## rewrite the sources' form
 lint: $(READY)  ## form and common mistakes; changes nothing
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: $(READY)  ## the types of host and core
+types: $(READY)  ## the types of host and core, and of what runs on the board
 	$(BIN)/mypy
+	$(BIN)/python tools/device_types.py
 
 image: $(READY)  ## the board's image
 	$(BIN)/rheo image build

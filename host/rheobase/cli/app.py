@@ -124,13 +124,14 @@ _GLOBALS = (
         ("-p", "--port"),
         {
             "metavar": "PORT",
-            "help": "Serial port, id:SERIAL, or `emu` [RHEO_PORT, port in config.toml, the one that answers].",
+            "help": "Serial port, or id:SERIAL; emu: an emulated board for this command"
+            " [RHEO_PORT, `port` in config.toml, the one that answers].",
         },
     ),
     (("--json",), {"is_flag": True, "help": "Print one JSON object on stdout; all else on stderr."}),
     (("-q", "--quiet"), {"count": True, "help": "No notes and no progress."}),
     (("-v", "--verbose"), {"count": True, "help": "Details and, after a bug, the traceback."}),
-    (("--log-dir",), {"metavar": "DIR", "help": "Folder for session records."}),
+    (("--log-dir",), {"metavar": "DIR", "help": "Folder for session records [see `rheo doctor`]."}),
     (("--version",), {"is_flag": True, "is_eager": True, "callback": _version, "help": "Print the version."}),
 )
 
@@ -147,6 +148,10 @@ def add_globals(command, shown=False):
             command.params.append(option)
         if not shown and not isinstance(command, click.Group) and command.epilog is None:
             command.epilog = "Global options (-p, --json, -q, -v, --log-dir) are in `rheo --help`."
+    if "_RHEO_COMPLETE" in os.environ:  # a shell asks what may follow
+        from rheobase.cli.completion import offer
+
+        offer(command)
     if isinstance(command, click.Group):
         for child in getattr(command, "commands", {}).values():
             add_globals(child)

@@ -31,4 +31,13 @@ class Bench(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-bench = Bench("bench", help="Judge pulse timing: captures, sweeps, comparisons.")
+HELP = """Judge pulse timing: captures, sweeps, comparisons.
+
+Exit 7 where the verdict is fail or cannot tell.
+
+\b
+Examples:
+  rheo bench sweep --quick --operator AB --out sweeps
+  rheo bench analyze capture.csv --protocol ea_2_100hz --map D0=CH1_A
+"""
+bench = Bench("bench", help=HELP)

@@ -12,7 +12,9 @@ from rheobase.errors import EXIT_BENCH, UsageError
 @click.option("--channel", "numbers", metavar="N", type=click.IntRange(1, 99), multiple=True,
               help="Channel that played it; may be repeated [all that move].")  # fmt: skip
 @click.option("--map", "pairs", metavar="NAME=CH1_A", multiple=True, help="Signal of the file that is a leg's.")
-@click.option("--clock-ppm", metavar="N", type=click.FloatRange(0, 10_000), help="The instrument's clock error [100].")
+@click.option(
+    "--clock-ppm", metavar="N", type=click.FloatRange(0, 10_000), help="The instrument's clock error, ppm [100]."
+)
 @click.option("--sample-rate", metavar="Q", help="Of a file that does not say its own: 24MHz.")
 @click.option("--expect", metavar="N", type=click.IntRange(0), help="Pulses that each channel must have.")
 @click.option("--record", metavar="FILE", help="Session's record: says how many pulses and pauses it had.")
@@ -22,7 +24,14 @@ def analyze(app, file, ref, numbers, pairs, clock_ppm, sample_rate, expect, reco
 
     FILE: VCD, or CSV as logic analysers write it. It may begin and end anywhere in the train; pulses are counted only
     with --expect or --record; a pause passes only where --record tells of it. A file of `rheo bench capture` says what
-    was played, all others need --protocol. Exit code 7 for fail and for cannot tell.
+    was played, all others need --protocol. Exit 7 for fail and for cannot tell.
+
+    \b
+    Examples:
+      rheo bench analyze own.vcd
+      rheo bench analyze capture.csv --protocol ea_2hz --map D0=CH1_A
+      rheo bench analyze edges.vcd --protocol ea_2hz --channel 1 --expect 20
+      rheo bench analyze edges.vcd --protocol ea_2hz --record last
     """
     from rheobase.bench import files
     from rheobase.bench.analysis import analyse

@@ -22,6 +22,11 @@ def capture(app, protocol, channels, duration, out):
 
     Plays PROTOCOL (a preset's id or a TOML file), or 100 Hz with 200 us a phase for 1 s. The set-point stays at 0 mA:
     the legs switch and no current flows. No wire is needed. `rheo bench analyze` judges the file.
+
+    \b
+    Examples:
+      rheo bench capture
+      rheo bench capture ea_2_100hz --channel 2 --duration 5s -o two.vcd
     """
     from rheobase import discovery, order
     from rheobase.bench import files, own

@@ -29,6 +29,11 @@ def sweep(app, quick, label, operator, instrument, out):
     The board times its own edges while it plays short sessions at set-point 0 mA: legs switch, no current flows; take
     every lead off. In DIR: <serial>-<UTC>.json, .xml (JUnit), .html. After a pulled cable or Ctrl-C the same command
     goes on where it was. Exit 7 unless every cell that was run passed.
+
+    \b
+    Examples:
+      rheo bench sweep --quick --operator AB --out sweeps
+      rheo bench sweep --operator AB --label "unit 3" --out sweeps
     """
     named = {
         name: _text("--" + name, value)
@@ -64,6 +69,10 @@ def compare(app, a, b):
     """Say what changed between two sweeps: A before, B after (their .json files).
 
     Exit 7 if B is worse: a cell of both whose verdict is worse in B, or one that A passed and B has not run.
+
+    \b
+    Example:
+      rheo bench compare sweeps/before.json sweeps/after.json
     """
     from rheobase.bench import compare as comparing
     from rheobase.bench import results

@@ -10,7 +10,13 @@ from rheobase.cli.app import pass_app
 def stop(app):
     """Stop the output: of the board at --port, or of every board found.
 
-    Exit 0 means that each board has confirmed that it is off; else open the interlock.
+    Works from any terminal, whoever runs the session. Exit 0 means that each board has confirmed that it is off; else
+    open the interlock.
+
+    \b
+    Examples:
+      rheo stop
+      rheo stop -p /dev/ttyACM0
     """
     from rheobase import reach
     from rheobase.errors import RheoError
@@ -43,7 +49,15 @@ def _stop_text(boards):
 @click.command()
 @pass_app
 def status(app):
-    """Show what a board is doing."""
+    """Show what a board is doing: state, time left, interlock, channels.
+
+    Currents in mA, impedances in ohms; a session that runs in another terminal is asked and not disturbed.
+
+    \b
+    Examples:
+      rheo status
+      rheo status --json
+    """
     from rheobase import reach
 
     with reach.one(app.port) as target:
@@ -79,7 +93,14 @@ def _interlock(data):
 @click.command()
 @pass_app
 def pause(app):
-    """Pause a session: output goes to zero, the clock stands. After 5 min the session ends."""
+    """Pause a session: output goes to zero, the clock stands.
+
+    `rheo resume` goes on; after 5 min of pause the session ends by itself.
+
+    \b
+    Example:
+      rheo pause
+    """
     from rheobase import reach
 
     with reach.one(app.port) as target:
@@ -90,7 +111,12 @@ def pause(app):
 @click.command()
 @pass_app
 def resume(app):
-    """Resume a paused session: from zero, with its ramp."""
+    """Resume a paused session: from zero, with its ramp.
+
+    \b
+    Example:
+      rheo resume
+    """
     from rheobase import reach
 
     with reach.one(app.port) as target:
@@ -101,7 +127,15 @@ def resume(app):
 @click.command("clear-fault")
 @pass_app
 def clear_fault(app):
-    """Clear a latched fault once its cause is gone."""
+    """Clear a latched fault once its cause is gone.
+
+    Until then no session starts. `rheo status` says which fault it is and what to do; one whose cause is still there
+    stays.
+
+    \b
+    Example:
+      rheo clear-fault
+    """
     from rheobase import discovery, reach
 
     reach.refuse_emu(app.port)
@@ -114,7 +148,15 @@ def clear_fault(app):
 @click.option("--out", metavar="FILE", help="Write the lines to a file instead of stdout.")
 @pass_app
 def watch(app, out):
-    """Stream a board's telemetry as JSON lines, until the run ends or Ctrl-C."""
+    """Stream a board's telemetry as JSON lines, until the run ends or Ctrl-C.
+
+    10 lines a second while a session runs; names end in their units (_ua, _ms, ohms).
+
+    \b
+    Examples:
+      rheo watch
+      rheo watch --out telemetry.jsonl
+    """
     import json
 
     from rheobase import reach

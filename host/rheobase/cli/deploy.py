@@ -12,7 +12,13 @@ def deploy(app, dry_run):
     """Copy changed firmware files to a board with stock MicroPython; its output is stopped first.
 
     Written beside the firmware that is there, checked by hash, then switched in one step: a power cut leaves the one or
-    the other. A board whose firmware is frozen into its image is refused: flash it instead.
+    the other. A board whose firmware is frozen into its image is refused: flash it instead. From files a board arms
+    for bench protocols only.
+
+    \b
+    Examples:
+      rheo deploy --dry-run
+      rheo deploy -p /dev/ttyACM0
     """
     from rheobase import deploy as service
     from rheobase import discovery, reach

@@ -8,7 +8,16 @@ from rheobase.cli.app import pass_app
 @click.command()
 @pass_app
 def devices(app):
-    """List the boards that are connected, emulated ones included."""
+    """List the boards that are connected, emulated ones included.
+
+    Each is asked for its name and state: idle, or what it does; busy (another program holds it), repl (MicroPython's
+    prompt), foreign (no firmware of ours), silent, no_access (`rheo doctor` says why).
+
+    \b
+    Examples:
+      rheo devices
+      rheo devices --json
+    """
     from rheobase import control, discovery
 
     found = discovery.find_all()
@@ -50,7 +59,13 @@ def _table(rows, found):
 @click.command()
 @pass_app
 def info(app):
-    """Show a board's firmware, channels and limits."""
+    """Show a board's firmware, channels and limits. Its output stays as it is.
+
+    \b
+    Examples:
+      rheo info
+      rheo info -p /dev/ttyACM0 --json
+    """
     from rheocore.messages import INFO
 
     from rheobase import discovery

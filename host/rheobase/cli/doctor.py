@@ -18,8 +18,15 @@ FIX = "-> "
 def doctor(app, print_udev):
     """Check this computer and the boards on it; changes nothing.
 
-    Without --port every board is looked at. Exit status 0 if nothing failed, else that of the first check that did: 8
-    this computer, 3 no board or port, 4 firmware, 6 the board is in fault.
+    Each check is ok, warn or fail, and what is not ok comes with its fix. Without --port every board is looked at. Exit
+    status 0 if nothing failed, else that of the first check that did: 8 this computer, 3 no board or port, 4 firmware,
+    6 the board is in fault.
+
+    \b
+    Examples:
+      rheo doctor
+      rheo doctor -p /dev/ttyACM0 --json
+      rheo doctor --print-udev | sudo tee /etc/udev/rules.d/60-rheobase.rules
     """
     from rheobase.doctor import rules
 

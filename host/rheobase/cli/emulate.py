@@ -7,16 +7,23 @@ from rheobase.errors import UsageError
 
 
 @click.command()
-@click.option("--board", metavar="NAME", help="Which board [RHEO_BOARD, RHEO_PICO].")
-@click.option("--vcd", metavar="FILE", help="Write the edges to a VCD file.")
-@click.option("--load", metavar="LOAD", help="OHMS, open, short, needle or skin [1 kohm].")
-@click.option("--faults", metavar="FILE", help="JSON list of what happens to the board, and when: docs/faults.md.")
-@click.option("--speed", type=float, metavar="X", help="Simulated seconds per second, at most [1].")
+@click.option("--board", metavar="BOARD", help="Which board [RHEO_BOARD, RHEO_PICO].")
+@click.option("--vcd", metavar="FILE", help="Record legs and interlock there, for a waveform viewer.")
+@click.option("--load", metavar="LOAD", help="At the electrodes: ohms, open, short, needle or skin [1000].")
+@click.option("--faults", metavar="FILE", help="What breaks, and when: a JSON list (docs/faults.md).")
+@click.option("--speed", type=float, metavar="X", help="Simulated seconds in a second, at most [1].")
 @pass_app
 def emulate(app, board, vcd, load, faults, speed):
-    """Boot an emulated board and print its pty.
+    """Boot an emulated board: the real image at a port.
 
-    The first line of stdout is a JSON object with the pty; mpremote, rheo and any terminal can open it. Ctrl-C ends it.
+    The first line of stdout is a JSON object; its "pty" is the port, which rheo, mpremote and any terminal can open.
+    Ctrl-C ends the board. For a single command `--port emu` boots one by itself.
+
+    \b
+    Examples (in a second terminal: rheo devices, rheo info -p PTY):
+      rheo emulate
+      rheo emulate --vcd edges.vcd --load needle
+      rheo emulate --load 2200 --speed 0.5
     """
     if speed is not None and not speed > 0:
         raise UsageError("bad_speed", "--speed must be above 0.", "For example: --speed 0.5")

@@ -23,6 +23,12 @@ def flash(app, uf2, volume, bootloader, dry_run, yes):
 
     The file is checked first, against a SHA256SUMS beside it as well. Afterwards the board's flash is read back:
     exit 0 means that the board runs what was written.
+
+    \b
+    Examples:
+      rheo flash                       a board in BOOTSEL mode
+      rheo flash --bootloader          a running board, brought there first
+      rheo flash --uf2 FILE --dry-run  is this file whole, and the right one?
     """
     from rheobase import bootsel, comeback, discovery
     from rheobase import flash as service

@@ -8,13 +8,25 @@ from rheobase.cli.app import pass_app
 
 @click.group()
 def log():
-    """List, show, export and report session records."""
+    """List, show, export and report session records.
+
+    \b
+    Examples:
+      rheo log list
+      rheo log show last
+    """
 
 
 @log.command("list")
 @pass_app
 def list_command(app):
-    """List the records, newest first."""
+    """List the records, newest first.
+
+    \b
+    Examples:
+      rheo log list
+      rheo log list --log-dir ~/sessions
+    """
     from rheobase import record
 
     found = [reader.summary() for reader in record.list_records(app.log_dir)]
@@ -37,7 +49,15 @@ def _list_text(found, folder):
 @click.argument("ref", metavar="ID")
 @pass_app
 def show_command(app, ref):
-    """Show a session: what ran, how it ended, dose, events. The id may be cut short; `last` is the newest."""
+    """Show a session: what ran, how it ended, dose, events.
+
+    The id may be cut short; `last` is the newest.
+
+    \b
+    Examples:
+      rheo log show last
+      rheo log show 20260102
+    """
     from rheobase import dose, record
 
     reader = record.find(ref, app.log_dir)
@@ -116,11 +136,21 @@ def _at(line):
 
 @log.command("export")
 @click.argument("ref", metavar="ID")
-@click.option("--csv", "out", metavar="FILE", help="CSV to write, - for stdout (default: the session's id.csv, here).")
+@click.option("--csv", "out", metavar="FILE", help="CSV to write, - for stdout [ID.csv, here].")
 @click.option("--pictures", metavar="DIR", help="Draw pulses.png and envelope.png there instead, or too with --csv.")
 @pass_app
 def export_command(app, ref, out, pictures):
-    """Export a session's telemetry as CSV, or as pictures."""
+    """Export a session's telemetry as CSV, or as pictures.
+
+    Columns: dev_us (board's clock), state, channel, set_ua, meas_ua, ohms, pulses, charge_nc (of one phase,
+    summed), fault.
+
+    \b
+    Examples:
+      rheo log export last
+      rheo log export last --csv - | head
+      rheo log export last --pictures .
+    """
     from rheobase import csv_export, record
     from rheobase.errors import UsageError
 
@@ -145,10 +175,18 @@ def export_command(app, ref, out, pictures):
 
 @log.command("report")
 @click.argument("ref", metavar="ID")
-@click.option("-o", "out", metavar="FILE", help="HTML to write (default: the session's id.html, here).")
+@click.option("-o", "out", metavar="FILE", help="HTML to write [ID.html, here].")
 @pass_app
 def report_command(app, ref, out):
-    """Make one HTML page of a session, to read and to print: planned and delivered, dose, screening, events."""
+    """Make one HTML page of a session, to read and to print.
+
+    Planned and delivered, dose, screening, events. `rheo run` has left one beside its record already.
+
+    \b
+    Examples:
+      rheo log report last
+      rheo log report last -o session.html
+    """
     from rheobase import record, report
 
     reader = record.find(ref, app.log_dir)

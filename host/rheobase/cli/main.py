@@ -20,7 +20,7 @@ VERBS = {
         "devices": ("devices", "devices", "List the boards that are connected."),
         "info": ("devices", "info", "Show a board's firmware, channels and limits."),
         "doctor": ("doctor", "doctor", "Check this computer and its boards."),
-        "emulate": ("emulate", "emulate", "Boot an emulated board and print its pty."),
+        "emulate": ("emulate", "emulate", "Boot an emulated board: the real image at a port."),
         "image": ("image", "image", "Build, fetch or find the MicroPython image."),
         "flash": ("flash", "flash", "Copy the image to a board in BOOTSEL mode."),
         "deploy": ("deploy", "deploy", "Copy changed firmware files to a board."),
@@ -41,9 +41,30 @@ VERBS = {
         "bench": ("bench", "bench", "Judge pulse timing: captures, sweeps, comparisons."),
     },
     "Tool": {
-        "completion": ("completion", "completion", "Print the shell completion script."),
+        "completion": ("completion", "completion", "Print the script for completion by the shell."),
     },
 }
+
+HELP = """Stimulator firmware and tooling for an RP2040 board: choose a protocol, run it, record it, prove it.
+
+\b
+First steps, without a board:
+  rheo doctor                          is everything here that is needed?
+  rheo protocol list --condition sciatica
+  rheo protocol show ea_2_100hz        what follows from it, and every limit
+  rheo run --port emu                  a session on an emulated board
+
+\b
+With a board:
+  rheo flash                           the firmware onto it, once
+  rheo run                             asks its way; every session is recorded
+  rheo stop                            from another terminal: off, everywhere
+
+`rheo VERB --help` has examples. Exit status: 0 done, 1 a bug of rheo's, 2 wrong use, 3 no board, 4 its firmware does
+not fit, 5 refused by a limit or by screening, 6 the board is in fault, 7 the bench says fail or cannot tell, 8 this
+computer, 130 Ctrl-C.
+"""
+COMPLETE_VAR = "_RHEO_COMPLETE"  # set by the scripts of `rheo completion`
 
 VERBS_FLAT = {verb for verbs in VERBS.values() for verb in verbs}
 SUBVERBS = {
@@ -69,6 +90,14 @@ class Rheo(click.Group):
                 return add_globals(command)
         return None
 
+    def shell_complete(self, ctx, incomplete):
+        from click.shell_completion import CompletionItem
+
+        lines = [(verb, line) for verbs in VERBS.values() for verb, (_, _, line) in verbs.items()]
+        known = [(verb, line.replace(",", ";")) for verb, line in lines]  # fish would cut it at a comma
+        verbs = [CompletionItem(verb, help=line) for verb, line in known if verb.startswith(incomplete)]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)  # the group's own would import every verb
+
     def resolve_command(self, ctx, args):
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
@@ -88,7 +117,7 @@ class Rheo(click.Group):
 cli = add_globals(
     Rheo(
         "rheo",
-        help="Stimulator firmware and tooling for an RP2040 board: choose a protocol, run it, record it, prove it.",
+        help=HELP,
         epilog=WORDING,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     ),
@@ -98,8 +127,6 @@ cli = add_globals(
 
 def main(argv=None):
     """Run one command; returns its exit code. argv: words after `rheo` (default: the process's own)."""
-    if "_RHEO_COMPLETE" in os.environ:
-        cli.main(prog_name="rheo")
     args = list(sys.argv[1:] if argv is None else argv)
     app = App()
     app.command = _verb(args)
@@ -108,6 +135,8 @@ def main(argv=None):
         import warnings
 
         warnings.simplefilter("ignore")  # other packages' advice to programmers is nothing for a user
+    if COMPLETE_VAR in os.environ:
+        cli.main(prog_name="rheo", complete_var=COMPLETE_VAR)
     try:
         errors, exit_code = _call(app, args)
         return _finish(app, errors, exit_code)
@@ -142,6 +171,13 @@ def _call(app, args):
             return [_bug(app, error)], EXIT_BUG
         what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         return [_error("os_error", f"{what}.", "Check the path, its rights and the free space.")], EXIT_HOST
+    except ModuleNotFoundError as error:
+        from rheobase import needs
+
+        missing = needs.missing(error.name)
+        if missing is None:
+            return [_bug(app, error)], EXIT_BUG
+        return [_error(missing.code, missing.message, missing.hint)], missing.exit_code
     except Exception as error:
         return [_bug(app, error)], EXIT_BUG
 

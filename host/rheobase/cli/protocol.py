@@ -15,7 +15,15 @@ AMPLITUDE_MAX_UA = FIELDS["max_ua"][1]  # what can be written at all
 
 @click.group()
 def protocol():
-    """List, show, check and push protocols."""
+    """List, show, check and push protocols.
+
+    PROTOCOL is an id of `rheo protocol list`, or a TOML file of your own.
+
+    \b
+    Examples:
+      rheo protocol list --condition sciatica
+      rheo protocol show ea_2_100hz
+    """
 
 
 @protocol.command("list")
@@ -24,7 +32,14 @@ def protocol():
 @click.option("--electrode", metavar="E", help="Only needle or skin.")
 @pass_app
 def list_command(app, condition, mode, electrode):
-    """List the shipped protocols and your own."""
+    """List the shipped protocols and your own.
+
+    \b
+    Examples:
+      rheo protocol list
+      rheo protocol list --condition "heel pain"
+      rheo protocol list --mode tens --json
+    """
     from rheobase import library
 
     found, problems = library.catalogue(condition, mode, electrode)
@@ -48,11 +63,19 @@ def _list_text(found):
 
 @protocol.command("show")
 @click.argument("ref", metavar="PROTOCOL")
-@click.option("--needle", metavar="DxL", help="Diameter x inserted length [assumed: 0.16x15mm].")
-@click.option("--pad", metavar="AREA", help="Area of a skin electrode [25cm2].")
+@click.option("--needle", metavar="DxL", help="Diameter x inserted length; else 0.16x15mm is assumed.")
+@click.option("--pad", metavar="AREA", help="Area of a skin electrode; else 25cm2 is assumed.")
 @pass_app
 def show_command(app, ref, needle, pad):
-    """Show a protocol, what follows from it, and which limit binds."""
+    """Show a protocol, what follows from it, and which limit binds.
+
+    The highest amplitude depends on the electrodes: name yours.
+
+    \b
+    Examples:
+      rheo protocol show ea_2_100hz --needle 0.25x30mm
+      rheo protocol show tens_conventional --pad 20cm2
+    """
     from rheobase import boards, figures, library, order
 
     found, board = library.load(ref), boards.load()
@@ -197,9 +220,13 @@ def _session_words(found, derived):
 @click.argument("ref", metavar="FILE")
 @pass_app
 def validate_command(app, ref):
-    """Check a protocol file: the first thing that is wrong, with its line, or what to know about it.
+    """Check a protocol file: the first thing that is wrong, with its line.
 
-    Its title and sources go into records and reports whole: no name of a person belongs there.
+    Its title and sources go into records and reports whole: no name of a person belongs there. Exit 0: it is valid.
+
+    \b
+    Example:
+      rheo protocol validate mine.toml
     """
     import os
 
@@ -215,10 +242,18 @@ def validate_command(app, ref):
 
 @protocol.command("plot")
 @click.argument("ref", metavar="PROTOCOL")
-@click.option("-o", "out", metavar="FILE", help="PNG to write (default: the protocol's id.png, here).")
+@click.option("-o", "out", metavar="FILE", help="PNG to write [ID.png, here].")
 @pass_app
 def plot_command(app, ref, out):
-    """Draw what a protocol plans, at the largest amplitude the board allows: a PNG, and a sketch here."""
+    """Draw what a protocol plans: a PNG, and a sketch here.
+
+    One pulse, the train and the ramps, at the largest amplitude that the board allows.
+
+    \b
+    Examples:
+      rheo protocol plot ea_2_100hz
+      rheo protocol plot mine.toml -o mine.png
+    """
     from rheocore.compact import compact
 
     from rheobase import boards, figures, library, planned
@@ -235,7 +270,14 @@ def plot_command(app, ref, out):
 @click.argument("ref", metavar="PROTOCOL")
 @pass_app
 def push_command(app, ref):
-    """Send a protocol to the board and configure it; no output, amplitude 0."""
+    """Send a protocol to the board and configure it: no output.
+
+    The amplitude is 0 and nothing is armed; `rheo run` does all of it by itself.
+
+    \b
+    Example:
+      rheo protocol push ea_2hz
+    """
     from rheobase import library
     from rheobase.push import push
 

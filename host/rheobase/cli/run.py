@@ -17,12 +17,16 @@ _REASON_MAX = 200
 @click.command()
 @click.argument("protocol", required=False)
 @click.option("--channel", "channels", multiple=True, metavar="N", help="Channel; one for each --amplitude.")
-@click.option("--amplitude", "amplitudes", multiple=True, metavar="Q", help="As 2mA; without --yes only a ceiling.")
+@click.option(
+    "--amplitude", "amplitudes", multiple=True, metavar="Q", help="Current, as 2mA; without --yes only a ceiling."
+)
 @click.option("--on", "ons", multiple=True, metavar="N=P@Q", help="Protocol P at current Q on channel N.")
 @click.option("--duration", metavar="Q", help="Shorter session, as 10s or 5min.")
-@click.option("--needle", metavar="DxL", help="Diameter x inserted length [assumed: 0.16x15mm].")
-@click.option("--pad", metavar="AREA", help="Area of a skin electrode [25cm2].")
-@click.option("--acknowledge", "acknowledged", multiple=True, metavar="CODE", help="Acknowledge a warning.")
+@click.option("--needle", metavar="DxL", help="Diameter x inserted length; else 0.16x15mm is assumed.")
+@click.option("--pad", metavar="AREA", help="Area of a skin electrode; else 25cm2 is assumed.")
+@click.option(
+    "--acknowledge", "acknowledged", multiple=True, metavar="CODE", help="Lift a warning: the CODE that it names."
+)
 @click.option("--yes", is_flag=True, help="Do not ask. On a real board it needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why nobody is asked; goes into the record.")
 @click.option("--vcd", metavar="FILE", help="Write the edges to a VCD file (with --port emu).")
@@ -33,6 +37,14 @@ def run(app, protocol, channels, amplitudes, ons, duration, needle, pad, acknowl
     Asks its way from the condition through screening to the needles counted out; PROTOCOL is a preset's id or a TOML
     file. Everything starts at zero and is raised live; an --amplitude is only a ceiling for that. Esc, Space, q,
     Ctrl-C or closing the terminal stop at once. With --yes nothing is asked and the ramps climb to --amplitude.
+    Currents as 2mA or 500uA, times as 10s or 5min. Exit 0: the time was over, or somebody stopped it.
+
+    \b
+    Examples:
+      rheo run
+      rheo run ea_2_100hz --needle 0.25x30mm --amplitude 3mA
+      rheo run ea_2hz --channel 1 --amplitude 1mA --port emu --yes
+      rheo run --on 1=tens_conventional@5mA --on 2=ea_2hz@1mA --port emu --yes
     """
     from rheobase import discovery, report
 

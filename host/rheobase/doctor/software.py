@@ -4,11 +4,11 @@ import platform
 import tomllib
 from importlib import metadata
 
-from rheobase import boards, paths
+from rheobase import boards, needs, paths
 from rheobase.doctor.finding import fail, ok, warn
 from rheobase.errors import RheoError
 
-PACKAGE = "rheobase"
+PACKAGE = needs.PACKAGE
 
 
 def python(_):
@@ -108,5 +108,4 @@ def _unmet(extra):
 
 
 def _pip(wrong):
-    words = " ".join(f"'{requirement}'" for requirement, _ in wrong)
-    return f"python3 -m pip install {words} (with pipx: pipx inject rheobase {words})"
+    return needs.fix(*(requirement for requirement, _ in wrong))

@@ -15,6 +15,8 @@ def require():
     """Raise HostError unless the pinned emulator is installed."""
     from importlib import metadata
 
+    from rheobase import needs
+
     try:
         found = metadata.version(EMULATOR_PACKAGE)
     except metadata.PackageNotFoundError:
@@ -23,8 +25,8 @@ def require():
         what = "is not installed" if found is None else f"is version {found}"
         raise HostError(
             "no_emulator",
-            f"The emulated board needs {EMULATOR_PACKAGE} {EMULATOR_VERSION}, which {what}.",
-            "pip install 'rheobase[emulator]'",
+            f"The emulated board needs {EMULATOR_PACKAGE} {EMULATOR_VERSION} (the extra `emulator`), which {what}.",
+            needs.fix(f"{EMULATOR_PACKAGE}=={EMULATOR_VERSION}"),
         )
 
 
