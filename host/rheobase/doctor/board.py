@@ -11,6 +11,7 @@ from rheobase.image import firmware_files
 from rheobase.image.official import DEFAULT as TESTED  # the MicroPython that the tests boot
 
 OLDEST = "1.25.0"  # MicroPython
+_TOLD_MAX = 24  # names that a board tells at most (inspection.py)
 _OURS = ("boot.py", "main.py", "rheo_board", "rheo_build", "rheocore", "rheorp2")
 
 
@@ -113,6 +114,8 @@ def inspection(seen):
     said = "Clock, guard, supply, flash and files were not looked at: "
     if seen.problem.code == "method_not_found":
         return warn(said + "this firmware does not tell them.", "Flash or deploy this rheo's firmware.")
+    if seen.problem.exit_code == EXIT_INCOMPATIBLE:
+        return fail(said + seen.problem.message, seen.problem.hint, EXIT_INCOMPATIBLE)
     return warn(said + seen.problem.message, "Again, once its session is over.")
 
 
@@ -213,4 +216,6 @@ def _firmware_bytes(seen):
 
 
 def _count(names):
+    if len(names) >= _TOLD_MAX:
+        return f"More than {len(names) - 1} files and folders, of which the first {len(names)} were looked at"
     return f"{len(names)} files and folders" if names else "No file is on it"
