@@ -399,6 +399,14 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_a_dry_run_does_not_promise_what_cannot_be_written(tmp_path, file, monkeypatch, capsys):
+    target = volume(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(target))
+    words = ["flash", "--uf2", str(file), "--volume", str(target), "--dry-run"]
+    assert main(words) == 8
+    assert "may not be written by you" in capsys.readouterr().err
+
+
 def test_an_empty_name_is_not_the_default_image(tmp_path, capsys):
     """`--uf2 "$FILE"` in a script, where FILE was never set."""
     assert main(["flash", "--uf2", "", "--volume", str(volume(tmp_path)), "--dry-run"]) == 2

@@ -91,12 +91,15 @@ def check_board(checked: Checked, board: str) -> None:
         )
 
 
-def check_space(checked: Checked, volume: Path) -> None:
-    """Raises HostError if the file cannot fit, DeviceLost if the volume has gone."""
+def check_volume(checked: Checked, volume: Path) -> None:
+    """Raises HostError if the file cannot be written there or cannot fit, DeviceLost if the volume has gone."""
     if bootsel.board_id(volume) != bootsel.BOARD_ID:  # a folder that was its mount point takes a file too
         message = f"{volume} is no longer the volume of an RP2040 in BOOTSEL; nothing was written."
         raise DeviceLost("volume_lost", message, bootsel.HOLD_BOOTSEL)
     try:
+        if not os.access(volume, os.W_OK):
+            read_only = hasattr(os, "statvfs") and os.statvfs(volume).f_flag & os.ST_RDONLY
+            raise OSError(errno.EROFS if read_only else errno.EACCES, "")
         free = shutil.disk_usage(volume).free
     except OSError as error:
         raise _volume_error(volume, error) from error
@@ -144,7 +147,7 @@ def write(checked: Checked, volume: Path, progress=None) -> None:
     heard that all is stored. Raises DeviceLost (it vanished before), HostError (full, read-only, an I/O error),
     RheoError `interrupted`.
     """
-    check_space(checked, volume)
+    check_volume(checked, volume)
     progress = progress or (lambda done, total: None)
     path, data, done = volume / _TARGET, checked.data, 0
     try:

@@ -37,7 +37,7 @@ def flash(app, uf2, volume, bootloader, dry_run, yes):
         service.check_board(checked, board)
     if not running:
         volume = bootsel.find(volume)
-        service.check_space(checked, volume)
+        service.check_volume(checked, volume)
     app.note(checked.describe())
     if not checked.inside.ours:
         app.warn("This image has no Rheobase firmware inside: run `rheo deploy` after it.")
