@@ -1,5 +1,8 @@
 """BOOTSEL volumes: the right one or none, on three systems. Volumes are real folders, tables real bytes."""
 
+import errno
+import os
+
 import pytest
 from flash_files import volume
 from rheobase import bootsel
@@ -59,6 +62,20 @@ def test_a_folder_that_is_no_boot_loader_is_refused(tmp_path, name):
     (tmp_path / "plain").mkdir()
     with pytest.raises(DeviceLost) as caught:
         bootsel.find(tmp_path / name)
+    assert caught.value.code == "no_volume"
+
+
+def test_a_folder_that_may_not_be_entered_is_no_volume(tmp_path, monkeypatch):
+    real = os.stat
+
+    def stat(path, *rest, **options):
+        if "closed" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *rest, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    with pytest.raises(DeviceLost) as caught:
+        bootsel.find(tmp_path / "closed" / "RPI-RP2")
     assert caught.value.code == "no_volume"
 
 

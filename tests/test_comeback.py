@@ -106,6 +106,20 @@ def test_a_boot_loader_that_keeps_its_volume_has_not_taken_the_file(scene, tmp_p
         scene.prove(timeout_s=0.05)
 
 
+def test_a_board_that_comes_up_while_the_volume_is_still_there_is_another_one(scene, tmp_path):
+    """It runs the same image, so its flash reads back the same; the one that was written to stands in BOOTSEL."""
+    volume(tmp_path)
+    with pytest.raises(DeviceLost, match="is still there: the boot loader did not take the file"):
+        scene.prove(timeout_s=0.05)
+    assert scene.greeted == []
+
+
+def test_a_board_without_a_usb_serial_number_is_told_from_the_known_one_by_its_own(scene):
+    scene.looks = [[], [("/dev/ttyACM1", False, None)]]
+    with pytest.raises(DeviceLost, match="board e61 came up on /dev/ttyACM1, and not E69"):
+        scene.prove(serial="E69")
+
+
 def test_flash_that_reads_back_otherwise_is_not_taken_though_the_firmware_answers(scene):
     scene.flash = flash_with_one_other_bit = bytearray(comeback_image())
     flash_with_one_other_bit[-1] ^= 1

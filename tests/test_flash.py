@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 from flash_files import OURS, UF2, volume
@@ -239,6 +240,59 @@ def test_a_volume_that_vanishes_with_the_last_block_is_left_to_the_boards_return
     write(file, target)
 
 
+def error_at_the_end(monkeypatch, then):
+    """The system's last answer is an I/O error; `then` happens to the volume a little later."""
+    real = os.fsync
+
+    def fsync(fd):
+        if os.fstat(fd).st_size < len(IMAGE):
+            return real(fd)
+        threading.Timer(0.1, then).start()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(bootsel, "_POLL_S", 0.02)
+
+
+def test_a_volume_that_the_system_misses_a_moment_later_was_taken_by_the_boot_rom(tmp_path, file, monkeypatch):
+    target = volume(tmp_path)
+    error_at_the_end(monkeypatch, lambda: shutil.rmtree(target))
+    write(file, target)
+
+
+def test_an_error_at_the_end_of_a_volume_that_stays_is_an_error_and_says_how_the_board_is(tmp_path, file, monkeypatch):
+    error_at_the_end(monkeypatch, lambda: None)
+    monkeypatch.setattr(flash, "_LEAVES_S", 0.2)
+    with pytest.raises(HostError, match=f"{len(IMAGE)} bytes are on it: the board will not start") as caught:
+        write(file, volume(tmp_path))
+    assert caught.value.code == "volume_error"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EINVAL])  # Windows' words for it
+def test_a_volume_that_vanishes_is_lost_whatever_the_system_calls_it(tmp_path, file, monkeypatch, number):
+    target = volume(tmp_path)
+
+    def fsync(fd):
+        shutil.rmtree(target)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(DeviceLost, match="vanished after 65536"):
+        write(file, target)
+
+
+@pytest.mark.parametrize("what", ["unplugged", "another chip"])
+def test_a_volume_that_went_away_at_the_question_takes_nothing(tmp_path, file, what):
+    """Its mount point may still be a folder, where a file can be written and no board is."""
+    target = volume(tmp_path)
+    (target / "INFO_UF2.TXT").unlink()
+    if what == "another chip":
+        (target / "INFO_UF2.TXT").write_text("Board-ID: RP2350\n")
+    with pytest.raises(DeviceLost, match="nothing was written") as caught:
+        write(file, target)
+    assert caught.value.code == "volume_lost" and not (target / "RHEOBASE.UF2").exists()
+
+
 def test_ctrl_c_in_the_middle_says_what_is_now_on_the_board(tmp_path, file):
     def press(done, total):
         if done == 65536:
@@ -343,6 +397,20 @@ def test_the_volume_of_a_board_that_is_in_bootsel_already_is_not_taken_for_the_r
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+def test_a_dry_run_does_not_promise_what_cannot_be_written(tmp_path, file, monkeypatch, capsys):
+    target = volume(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(target))
+    words = ["flash", "--uf2", str(file), "--volume", str(target), "--dry-run"]
+    assert main(words) == 8
+    assert "may not be written by you" in capsys.readouterr().err
+
+
+def test_an_empty_name_is_not_the_default_image(tmp_path, capsys):
+    """`--uf2 "$FILE"` in a script, where FILE was never set."""
+    assert main(["flash", "--uf2", "", "--volume", str(volume(tmp_path)), "--dry-run"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
 
 
 def test_nothing_is_written_without_a_yes_and_the_question_says_what_where(tmp_path, file, monkeypatch, capsys):

@@ -74,7 +74,7 @@ def find(volume: Path | None = None, candidates: list[Path] | None = None, label
     """
     if volume is not None:
         volume = Path(volume)
-        if not volume.is_dir():
+        if not os.path.isdir(volume):  # Path.is_dir raises where a folder above it may not be entered
             raise DeviceLost("no_volume", f"{volume} is not a mounted volume.", HOLD_BOOTSEL)
         candidates = [volume]
     elif candidates is None:
@@ -99,6 +99,16 @@ def none_there(label: Path = _LABEL) -> DeviceLost:
         message = "A board in BOOTSEL is there, but its volume is not mounted."
         return DeviceLost("not_mounted", message, f"For example: udisksctl mount -b {label}")
     return DeviceLost("no_volume", "No board in BOOTSEL was found.", HOLD_BOOTSEL)
+
+
+def gone(volume: Path, patience_s: float = 0.0) -> bool:
+    """True once `volume` is no boot loader's any more; False if it still is one after patience_s."""
+    until = time.monotonic() + patience_s
+    while board_id(volume) is not None:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _wrong(volume, said):

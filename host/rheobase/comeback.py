@@ -48,9 +48,13 @@ def prove(checked: Checked, volume, before, serial=None, timeout_s=COME_BACK_S) 
     Raises DeviceLost (nothing came back, or several did), Incompatible `not_taken`, HostError `not_started`.
     """
     found = _wait(checked, volume, before, serial, timeout_s)
-    digest, serial = mpremote.evaluate(
+    digest, its_serial = mpremote.evaluate(
         found.port, _READ_BACK.format(start=FLASH_BASE, end=FLASH_BASE + len(checked.image))
     )
+    if serial and serial.lower() != its_serial:
+        message = f"The board {its_serial} came up on {found.port}, and not {serial}, which was to be flashed."
+        raise DeviceLost("not_back", message, _AGAIN)
+    serial = its_serial
     if digest != hashlib.sha256(checked.image).hexdigest():
         message = f"The board {serial} on {found.port} came up, but its flash is not what was written."
         raise Incompatible("not_taken", message, _AGAIN)
@@ -69,11 +73,15 @@ def _wait(checked, volume, before, serial, timeout_s):
     """The board that was not there before, as soon as it answers anything."""
     until = time.monotonic() + timeout_s
     problem = None
+    left = False
     before = set(before) - {(serial or "").lower()}
     while True:
+        left = left or bootsel.gone(volume)
         now = there()
         before = {identity for identity in before if identity in now}  # what went away may come back as the one
         new = [board for identity, board in now.items() if identity not in before]
+        if not left:  # a board that comes up while the volume is still there is another one
+            new = []
         if serial:
             new = [board for board in new if board[2] is None or board[2].lower() == serial.lower()]
         if len(new) > 1:

@@ -19,7 +19,7 @@ from rheobase.image import uf2 as uf2_file
 SUMS_FILE = "SHA256SUMS"
 _TARGET = "RHEOBASE.UF2"
 _CHUNK_BYTES = 64 * 1024  # each is on the volume before the next is written: progress and errors are true
-_GONE = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ENOTCONN, errno.ESTALE, errno.EINVAL)
+_LEAVES_S = 3.0  # from the last block to a volume that is gone for the operating system too
 _AGAIN = "Hold BOOTSEL, plug the board in again and repeat: the boot loader itself cannot be lost."
 
 
@@ -91,9 +91,18 @@ def check_board(checked: Checked, board: str) -> None:
         )
 
 
-def check_space(checked: Checked, volume: Path) -> None:
-    """Raises HostError if the file cannot fit."""
-    free = shutil.disk_usage(volume).free
+def check_volume(checked: Checked, volume: Path) -> None:
+    """Raises HostError if the file cannot be written there or cannot fit, DeviceLost if the volume has gone."""
+    if bootsel.board_id(volume) != bootsel.BOARD_ID:  # a folder that was its mount point takes a file too
+        message = f"{volume} is no longer the volume of an RP2040 in BOOTSEL; nothing was written."
+        raise DeviceLost("volume_lost", message, bootsel.HOLD_BOOTSEL)
+    try:
+        if not os.access(volume, os.W_OK):
+            read_only = hasattr(os, "statvfs") and os.statvfs(volume).f_flag & os.ST_RDONLY
+            raise OSError(errno.EROFS if read_only else errno.EACCES, "")
+        free = shutil.disk_usage(volume).free
+    except OSError as error:
+        raise _volume_error(volume, error) from error
     if free < len(checked.data):
         message = f"The volume {volume} has {free} bytes free; the file has {len(checked.data)}."
         raise HostError("volume_full", message, "Delete what is on it, or plug the board in again in BOOTSEL.")
@@ -134,10 +143,11 @@ def _stop_unknown(port):
 def write(checked: Checked, volume: Path, progress=None) -> None:
     """Copy the file onto `volume`. progress(done_bytes, total_bytes) or None.
 
-    Returns when all of it has been handed over; the boot ROM takes its volume away then. Raises DeviceLost (it
-    vanished before), HostError (full, read-only, an I/O error), RheoError `interrupted`.
+    Returns when all of it has been handed over; the boot ROM takes its volume away then, often before the system has
+    heard that all is stored. Raises DeviceLost (it vanished before), HostError (full, read-only, an I/O error),
+    RheoError `interrupted`.
     """
-    check_space(checked, volume)
+    check_volume(checked, volume)
     progress = progress or (lambda done, total: None)
     path, data, done = volume / _TARGET, checked.data, 0
     try:
@@ -153,21 +163,22 @@ def write(checked: Checked, volume: Path, progress=None) -> None:
                     raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
                 progress(done, len(data))
     except OSError as error:
-        gone = error.errno in _GONE and bootsel.board_id(volume) is None
-        if gone and done >= len(data):
+        whole = done >= len(data)
+        gone = bootsel.gone(volume, _LEAVES_S if whole else 0.0)  # whatever the error: systems call it differently
+        if gone and whole:
             return  # the boot ROM started the new image, or the cable was pulled: the board's return will tell
         if gone:
             message = f"The volume {volume} vanished after {done} of {len(data)} bytes; the board may not start."
             raise DeviceLost("volume_lost", message, _AGAIN) from error
         _remove(path)
-        raise _volume_error(volume, error) from error
+        raise _volume_error(volume, error, done) from error
     except KeyboardInterrupt:
         _remove(path)
         message = f"Interrupted after {done} of {len(data)} bytes: the board will not start until it is flashed again."
         raise RheoError("interrupted", message, _AGAIN, EXIT_INTERRUPT) from None
 
 
-def _volume_error(volume, error):
+def _volume_error(volume, error, done=0):
     code, what, hint = {
         errno.ENOSPC: ("volume_full", "is full", "Delete what is on it, or plug the board in again in BOOTSEL."),
         errno.EFBIG: ("volume_full", "is full", "Delete what is on it, or plug the board in again in BOOTSEL."),
@@ -175,7 +186,10 @@ def _volume_error(volume, error):
         errno.EACCES: ("volume_denied", "may not be written by you", "Mount it as your user, or use sudo."),
         errno.EPERM: ("volume_denied", "may not be written by you", "Mount it as your user, or use sudo."),
     }.get(error.errno, ("volume_error", f"cannot be written: {error.strerror}", "Unplug the board and try again."))
-    return HostError(code, f"The volume {volume} {what}.", hint)
+    message = f"The volume {volume} {what}."
+    if done:
+        message += f" {done} bytes are on it: the board will not start until it is flashed again."
+    return HostError(code, message, hint)
 
 
 def _remove(path):

@@ -131,6 +131,39 @@ def test_room_for_the_next_deploy_is_asked_for_only_where_files_are_deployed(mak
     assert doctor()[0]["flash"]["status"] == "ok"
 
 
+def test_more_files_than_a_board_tells_are_not_called_all(make, doctor):
+    make().inspection["files"] = [f"f{n}" for n in range(24)]
+    assert "the first 24" in doctor()[0]["files"]["message"]
+
+
+def test_a_files_name_cannot_command_the_terminal(make, rheo):
+    make(info={"firmware": FILES}).inspection["files"] = ["lib/json.\x1b[2J"]
+    said = rheo("doctor").out
+    assert "lib/json.?[2J" in said and "\x1b" not in said
+
+
+@pytest.mark.parametrize("wrong", [{"flash_free": "much"}, {"clk_sys_hz": None}, {"files": [1]}, None])
+def test_an_answer_that_makes_no_sense_is_told_by_its_check_and_ends_no_other(make, doctor, wrong):
+    board = make()
+    if wrong is None:
+        board.inspection.clear()
+    else:
+        board.inspection.update(wrong)
+    checks, code = doctor()
+    ill = [check for check in checks.values() if check["port"] and check["status"] == "fail"]
+    assert code == EXIT_INCOMPATIBLE and ill and all("not understood" in check["message"] for check in ill)
+    assert checks["handshake"]["status"] == checks["interlock"]["status"] == "ok"
+
+
+def test_a_status_of_another_shape_is_a_board_that_is_not_understood(board, doctor, monkeypatch):
+    def status(self):
+        return dict(zip(("state", "fault"), ("idle",), strict=True))
+
+    monkeypatch.setattr("rheobase.link.greeting.Board.status", status)
+    checks, code = doctor()
+    assert code == EXIT_INCOMPATIBLE and "does not understand" in checks["inspection"]["message"]
+
+
 # -- ports -----------------------------------------------------------------------------------------------------
 
 
@@ -199,7 +232,24 @@ def test_access_names_the_group_that_owns_the_port(board, doctor, monkeypatch):
     checks, code = doctor()
     assert code == EXIT_NO_DEVICE and checks["access"]["status"] == "fail"
     assert f"group {ports._group(board.port)}" in checks["access"]["message"]
-    assert "usermod" in checks["access"]["fix"] and "--print-udev" in checks["access"]["fix"]
+    assert "--print-udev" in checks["access"]["fix"]
+
+
+@pytest.mark.parametrize(
+    ("group", "mode", "joins"), [("dialout", 0o660, True), ("dialout", 0o600, False), ("root", 0o660, False)]
+)
+def test_only_the_group_for_serial_ports_is_one_to_join(tmp_path, monkeypatch, group, mode, joins):
+    """Who is told to join root, or a group that may not open the port either, is told wrong."""
+    port = tmp_path / "ttyACM0"
+    port.touch()
+    port.chmod(mode)
+    monkeypatch.setattr(ports, "_group", lambda path: group)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(ports.discovery, "candidates", lambda: [(str(port), False, "E6")])
+    found = ports.access(None)
+    assert ("usermod -aG dialout" in found.fix) is joins
+    assert "--print-udev" in found.fix and "usermod -aG root" not in found.fix
+    assert f"group {group}, mode {mode:o}" in found.message and "owner " in found.message
 
 
 # -- udev ------------------------------------------------------------------------------------------------------
@@ -234,6 +284,13 @@ def test_somebodys_own_rule_will_do_if_it_keeps_modem_manager_off(folders):
     (folders[1] / "99-pico.rules").write_text("# " + line)
     assert ports.udev(None).status == "warn"
     (folders[1] / "99-pico.rules").write_text(line)
+    assert ports.udev(None).status == "ok"
+
+
+def test_a_rule_file_that_cannot_be_read_hides_no_other(folders):
+    (folders[0] / "10-gone.rules").symlink_to("nothing")
+    assert ports.udev(None).status == "warn" and "No udev rule" in ports.udev(None).message
+    (folders[1] / rules.NAME).write_text(rules.RULES)
     assert ports.udev(None).status == "ok"
 
 
@@ -335,6 +392,23 @@ def test_a_folder_that_cannot_be_written_fails(monkeypatch, tmp_path):
     assert computer.records(tmp_path).status == "ok"
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert computer.records(tmp_path).status == "fail" and "cannot be written" in computer.records(tmp_path).message
+
+
+def test_a_folder_for_records_below_one_that_may_not_be_entered_fails(monkeypatch, tmp_path):
+    """A session there would not start: exit 8, not a warning."""
+    closed, real = tmp_path / "closed", (os.stat, os.access)
+    closed.mkdir()
+
+    def stat(path, *rest, **options):
+        if str(path).startswith(f"{closed}/"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real[0](path, *rest, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != closed and real[1](path, mode))
+    monkeypatch.setattr(os.path, "exists", lambda path: not str(path).startswith(f"{closed}/"))
+    found = computer.records(closed / "records")
+    assert found.status == "fail" and f"{closed} cannot be written" in found.message
 
 
 @pytest.mark.parametrize("free, status", [(10**9, "ok"), (10**8, "warn"), (2 * 10**7, "fail")])

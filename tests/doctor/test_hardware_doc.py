@@ -93,6 +93,11 @@ def test_charge_and_capacitor_follow_from_full_scale_and_the_longest_width():
     assert says(f"= {2 * charge * 1e6:.0f} µC; out of 100 µF that is {2 * charge / 100e-6:.1f} V")
     duty = 2 * WIDTH_S / (2 * WIDTH_S + GAP_S + FIXED_S)
     assert says(f"= {amps * duty * 1000:.1f} mA: {amps * duty * rail:.1f} W")
+    most_w, (converter_w,) = amps * duty * rail + rail**2 / 100e3, re.findall(r"a DC/DC of (\d) W", FLAT)
+    assert says(f"with the bleeder {most_w:.1f} W") and most_w < 0.8 * int(converter_w)
+    assert f">{converter_w} W<" in SVG.read_text()
+    all_w = 0.05 * math.sqrt(duty) * rail / 0.75 + 0.3 + 0.4
+    assert says(f"low voltages, {all_w:.1f} W, {all_w / 7:.2f} A at 7 V")
     assert says(f"{50 * math.sqrt(duty):.1f} mA of mean current: {0.05 * math.sqrt(duty) * rail:.1f} W")
     rate = 1 / (2 * WIDTH_S + GAP_S + FIXED_S)
     joined = (FIXED_S - 3e-6 - 0.4e-3) * rate
@@ -111,13 +116,33 @@ def test_the_interlocks_times_follow_from_its_parts():
     top, tau = 3.3 * 4.7 / (4.7 + 0.33), 5.7e3 * 10e-9
     early, late = tau * math.log(top / 2.0), tau * math.log(top / 0.8)
     assert says(f"= {top:.2f} V", f"in {early * 1e6:.0f} µs, to 0.8 V (low, surely) in {late * 1e6:.0f} µs")
+    widths = [
+        int(n)
+        for path in (ROOT / "host" / "rheobase" / "presets").glob("*.toml")
+        for line in re.findall(r"^width_us = (.*)$", path.read_text(), re.MULTILINE)
+        for n in re.findall(r"\d+", line)
+    ]
+    assert 1.1 * late * 1e6 + 0.04 + 1 < min(widths)  # "less than the shortest phase of any shipped preset"
     assert says(f"below {0.9 * early * 1e6:.0f} µs are passed over, those above {1.1 * late * 1e6:.0f} µs are seen")
+
+
+def test_the_fuse_is_told_for_what_it_does_and_is_not_in_what_the_sense_reads():
+    """A fuse opens from 2.1 times its rating on; two of 40 ohm in the sense's path would hide a short of 50 ohm."""
+    (rating_ma,) = re.findall(r"Fuse (\d+) mA", FLAT)
+    assert says(f"{2.1 * int(rating_ma):.0f} mA, which takes sink and limiter failed")
+    (most_ohm,) = re.findall(r"fuse has 10 to (\d+) Ω", FLAT)
+    assert says(f"up to {2 * int(most_ohm) * BOARD['full_scale_ua'] / 1e6:.0f} V at 50 mA")
+    boxes = [e for e in ET.parse(SVG).getroot() if e.tag.endswith("}text")]
+    fuse, capacitor = (max(int(e.get("x")) for e in boxes if e.text == word) for word in ("fuse", "22 µF"))
+    assert fuse < capacitor < 1122 and "M1122 141V520" in SVG.read_text()  # the tap, on the side of the leads
 
 
 def test_sense_and_barrier_numbers_follow():
     assert says(f"{BOARD['sense_current_full_ua'] / 4096:.1f} µA a code")
     assert says(f"{BOARD['sense_voltage_full_mv'] / 4096:.0f} mV a code")
     assert says(f"may have {10e-6 / (2 * math.pi * 50 * 230) * 1e12:.0f} pF")
+    tau_s = (330 + 200) * 1e-9
+    assert math.log(2 * 4096) * tau_s < 5e-6 and says(f"530 Ω · 1 nF · 9 = {tau_s * 9e6:.1f} µs")
     steps = [code * BOARD["sense_current_full_ua"] / 4096 / 1000 for code in (512, 1536, 2560, 3584)]
     assert says(f"{steps[0]} , {steps[1]}, {steps[2]} and {steps[3]} mA".replace(" ,", ","))
 

@@ -1,5 +1,6 @@
 """`inspect` on the real image, in simulated time: it tells what is so, costs no pulse, and is refused in a session."""
 
+import disable
 import pytest
 from dut import MS, Dut, Refusal
 from rheobase.emulator import rawrepl
@@ -24,6 +25,28 @@ def test_it_tells_clock_guard_legs_supply_flash_and_files_and_makes_no_edge(dut)
     assert told["supply_mv"] == pytest.approx(9_000, abs=20)
     assert 0 < told["flash_free"] <= told["flash_bytes"] == 1408 * 1024
     assert len(dut.leg_edges()) == edges and dut.state() == "idle"
+
+
+IO_GP4, SM3_INSTR = 0x40014000 + 8 * 4 + 4, disable.PIO0 + 0xC8 + 3 * 0x18 + 0x10
+ILL = {
+    "guard off": (lambda board: disable.guard(board), {"guard": "off"}),
+    "guard astray": (lambda board: board.poke(SM3_INSTR, 0), {"guard": "astray"}),  # jmp 0: a leg's program
+    "gate open at one leg": (lambda board: board.poke(IO_GP4, 6), {"gate_open": True}),
+    "a leg high": (lambda board: board.poke(IO_GP4, 6 | 0x300), {"gate_open": True, "legs_low": False}),
+    "battery low": (lambda board: board.set_supply_mv(5_000), {"supply_mv": pytest.approx(5_000, abs=20)}),
+}
+
+
+@pytest.mark.parametrize("case", ILL)
+def test_what_is_wrong_with_a_board_at_rest_is_seen_on_the_real_image(dut, case):
+    """Each by its own word, the others as they were: none of them is always right."""
+    dut.greet()
+    dut.run_ms(20)
+    before = dut.call("inspect")
+    harm, wanted = ILL[case]
+    harm(dut.board)
+    assert dut.call("inspect") == {**before, **wanted}
+    assert wanted != {name: before[name] for name in wanted}
 
 
 def test_it_takes_50_ms_at_most_with_24_files_and_tells_no_more_of_them(dut):

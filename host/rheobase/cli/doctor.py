@@ -68,6 +68,7 @@ def _lines(finding):
 
 
 def _wrap(text, first, rest):
+    text = "".join(c if c.isprintable() else "?" for c in text)  # a board's file names go to a terminal
     return textwrap.wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
     )

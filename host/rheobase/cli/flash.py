@@ -38,12 +38,12 @@ def flash(app, uf2, volume, bootloader, dry_run, yes):
         raise UsageError("yes_missing", "There is no terminal to ask on.", "Add --yes.")
     running = _running(app, dry_run) if bootloader else None
     board = running.info["board"] if running and running.info else None
-    checked = service.check(Path(uf2) if uf2 else _board_image(app, board))
+    checked = service.check(_board_image(app, board) if uf2 is None else Path(uf2))
     if board:
         service.check_board(checked, board)
     if not running:
         volume = bootsel.find(volume)
-        service.check_space(checked, volume)
+        service.check_volume(checked, volume)
     app.note(checked.describe())
     if not checked.inside.ours:
         app.warn("This image has no Rheobase firmware inside: run `rheo deploy` after it.")

@@ -162,22 +162,20 @@ def _call(app, args):
     except BrokenPipeError:
         raise
     except ModuleNotFoundError as error:
-        if error.name not in POSIX_ONLY:
-            return [_bug(app, error)], EXIT_BUG
-        message = f"`rheo {app.command}` needs Linux or macOS: this system's Python has no `{error.name}`."
-        return [_error("not_on_this_system", message, None)], EXIT_HOST
-    except OSError as error:
-        if error.filename is None and not error.strerror:
-            return [_bug(app, error)], EXIT_BUG
-        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        return [_error("os_error", f"{what}.", "Check the path, its rights and the free space.")], EXIT_HOST
-    except ModuleNotFoundError as error:
+        if error.name in POSIX_ONLY:
+            message = f"`rheo {app.command}` needs Linux or macOS: this system's Python has no `{error.name}`."
+            return [_error("not_on_this_system", message, None)], EXIT_HOST
         from rheobase import needs
 
         missing = needs.missing(error.name)
         if missing is None:
             return [_bug(app, error)], EXIT_BUG
         return [_error(missing.code, missing.message, missing.hint)], missing.exit_code
+    except OSError as error:
+        if error.filename is None and not error.strerror:
+            return [_bug(app, error)], EXIT_BUG
+        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return [_error("os_error", f"{what}.", "Check the path, its rights and the free space.")], EXIT_HOST
     except Exception as error:
         return [_bug(app, error)], EXIT_BUG
 

@@ -7,7 +7,7 @@ only. Changes no file, no setting and nothing on a board.
 from rheobase.doctor import board, computer, ports, software
 from rheobase.doctor.finding import FAIL, OK, WARN, Finding, fail, warn
 from rheobase.doctor.look import look
-from rheobase.errors import EXIT_OK, RheoError
+from rheobase.errors import EXIT_INCOMPATIBLE, EXIT_OK, RheoError
 
 __all__ = ["BOARD", "COMPUTER", "FAIL", "OK", "WARN", "Finding", "examine", "exit_code"]
 
@@ -72,6 +72,11 @@ def _run(name, check, subject, port=None):
         finding = fail(error.message, error.hint, error.exit_code)
     except ImportError as error:  # packaging comes with matplotlib; metadata.PackageNotFoundError is one too
         finding = fail(f"The Python package {error.name} is missing.", "Install rheobase again, with pip or pipx.")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if port is None:  # a bug of ours
+            raise
+        said = f"What the board answers to this is not understood ({type(error).__name__}: {error})."
+        finding = fail(said, "Flash or deploy this rheo's firmware.", EXIT_INCOMPATIBLE)
     except OSError as error:
         finding = warn(f"This cannot be looked at: {error}.", "Look at it as another user, or mend its rights.")
     return finding and finding.named(name, port)

@@ -13,6 +13,7 @@ from rheobase.image import firmware_files
 from rheobase.image.official import DEFAULT as TESTED  # the MicroPython that the tests boot
 from rheobase.link import words
 
+_TOLD_MAX = 24  # names that a board tells at most (inspection.py)
 _OURS = ("boot.py", "main.py", "rheo", "rheo_board", "rheo_build", "rheocore", "rheorp2")
 _SLOTS = "rheo/"  # where `rheo deploy` puts the firmware (rheobase.slots)
 _BLOCK = 4096  # of the board's file system
@@ -121,6 +122,8 @@ def inspection(seen):
     said = "Clock, guard, supply, flash and files were not looked at: "
     if seen.problem.code == "method_not_found":
         return warn(said + "this firmware does not tell them.", "Flash or deploy this rheo's firmware.")
+    if seen.problem.exit_code == EXIT_INCOMPATIBLE:
+        return fail(said + seen.problem.message, seen.problem.hint, EXIT_INCOMPATIBLE)
     return warn(said + seen.problem.message, "Again, once its session is over.")
 
 
@@ -248,4 +251,6 @@ def _firmware_bytes(seen):
 
 
 def _count(names):
+    if len(names) >= _TOLD_MAX:
+        return f"More than {len(names) - 1} files and folders, of which the first {len(names)} were looked at"
     return f"{len(names)} files and folders" if names else "No file is on it"

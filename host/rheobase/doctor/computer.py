@@ -63,8 +63,8 @@ def last_sessions(log_dir):
 
 
 def _existing(path):
-    """The path, or the nearest folder above it that is there: where it would be made."""
-    return next(p for p in (path, *path.parents) if p.exists())
+    """The path, or the nearest folder above it that can be seen: where it would be made."""
+    return next(p for p in (path, *path.parents) if os.path.exists(p))  # Path.exists raises below a closed folder
 
 
 def _writable(what, path, option):

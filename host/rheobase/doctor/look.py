@@ -4,7 +4,7 @@ Sends hello, status and inspect, and nothing that starts, stops, resets or write
 """
 
 from rheobase import boards, control, discovery
-from rheobase.errors import RheoError, UsageError
+from rheobase.errors import Incompatible, RheoError, UsageError
 
 
 class Seen:
@@ -77,6 +77,9 @@ def _at(port, emulated):
             _greet(seen)
     except RheoError as problem:
         seen.problem = problem
+    except (AttributeError, KeyError, TypeError, ValueError):
+        said = f"The board on {port} answers what this rheo does not understand."
+        seen.problem = Incompatible("bad_answer", said, "Flash or deploy this rheo's firmware.")
     return seen
 
 

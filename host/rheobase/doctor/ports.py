@@ -20,7 +20,7 @@ def access(_):
     real = [port for port, emulated, _ in discovery.candidates() if not emulated]
     for port in real:
         if not os.access(port, os.R_OK | os.W_OK):
-            return fail(f"You may not open {port}: {_owner(port)}.", _join(_group(port)), EXIT_NO_DEVICE)
+            return fail(f"You may not open {port}: {_owner(port)}.", _let_in(port), EXIT_NO_DEVICE)
     if real:
         return ok("; ".join(f"{port} may be opened ({_owner(port)})" for port in real) + ".")
     name = next(filter(_gid, GROUPS), None)
@@ -66,8 +66,18 @@ def _running(name, proc="/proc"):
 
 
 def _owner(port):
-    """ "group dialout, mode 660"."""
-    return f"group {_group(port)}, mode {os.stat(port).st_mode & 0o777:o}"
+    """ "owner root, group dialout, mode 660"."""
+    stat = os.stat(port)
+    return f"owner {_user(stat.st_uid)}, group {_group(port)}, mode {stat.st_mode & 0o777:o}"
+
+
+def _user(uid):
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _group(port):
@@ -87,6 +97,14 @@ def _gid(name):
         return grp.getgrnam(name).gr_gid
     except KeyError:
         return None
+
+
+def _let_in(port):
+    """What to do about a port that may not be opened."""
+    group, may = _group(port), os.stat(port).st_mode & 0o060
+    if group in GROUPS and may == 0o060:
+        return _join(group)
+    return rules.INSTALL  # its group opens nothing, or would open much more than serial ports
 
 
 def _join(group):

@@ -38,7 +38,11 @@ def found(folders=FOLDERS):
         return ours, ours.read_text(errors="replace").strip() == RULES.strip()
     for folder in map(Path, folders):
         for path in sorted(folder.glob("*.rules")) if folder.is_dir() else ():
-            if _covers(path.read_text(errors="replace")):
+            try:
+                covers = _covers(path.read_text(errors="replace"))
+            except OSError:  # a link to nothing, or a file that only root may read
+                continue
+            if covers:
                 return path, True
     return None
 

@@ -9,6 +9,7 @@ from rp2040py.gpio_pin import GPIOPin
 
 _DRIVEN = (GPIOPinState.LOW, GPIOPinState.HIGH)
 OUTPUT_DISABLE = 0x80  # PADS_BANK0 GPIOn.OD
+_IN_FROM_PAD = 1 << 17  # GPIOn_STATUS
 
 
 def pad_level(pin):
@@ -27,6 +28,17 @@ class BoardPin(GPIOPin):
             seen = value is GPIOPinState.HIGH and self.input_enable
             return (seen, not seen, False, True)[self.input_override]
         return GPIOPin.input_value.__get__(self)
+
+    @property
+    def status(self):
+        """GPIOn_STATUS; INFROMPAD is the pad's own drive if it drives: what `stop` and the self-test look at."""
+        status = GPIOPin.status.__get__(self)
+        value = self.value
+        if value in _DRIVEN and not self.pad_value & OUTPUT_DISABLE:
+            status &= ~_IN_FROM_PAD
+            if value is GPIOPinState.HIGH and self.input_enable:
+                status |= _IN_FROM_PAD
+        return status
 
     def _apply_input_value(self, value):
         blocks = self.rp2040.pio
