@@ -142,7 +142,7 @@ def refusal(why, field, value, bound, gives="", more_ua=None):
     operator acknowledges, where that lifts the limit and is known.
     """
     name = field_name(field)
-    name = name[:1].upper() + name[1:]
+    name = name[0].upper() + name[1:]
     shown, edge = quantity(field, value), quantity(field, bound)
     if why in LIMITS:
         text = (
