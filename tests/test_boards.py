@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from host.calling import call, finish, start
 from rheobase import board_check, boards, paths
 from rheobase.cli.main import main
 from rheobase.emulator import EmulatedBoard, rawrepl
@@ -191,8 +192,30 @@ def test_no_file_outside_its_folder_knows_the_second_board():
     done = subprocess.run(["git", "-C", str(ROOT), "grep", "-l", "RHEO_DUO"], capture_output=True, text=True)
     if done.returncode > 1:
         pytest.skip("not a checkout")
-    known = ("boards/RHEO_DUO/", "docs/", "tests/test_boards.py", "Makefile", "README.md", "CHANGELOG.md")
+    known = (
+        "boards/RHEO_DUO/",
+        "docs/",
+        "tests/test_boards.py",
+        "Makefile",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+    )
     assert not [name for name in done.stdout.split() if not name.startswith(known)]
+
+
+def test_emulate_takes_the_board_that_is_named_with_its_own_image(tmp_path, monkeypatch):
+    for name in ("DATA", "RUNTIME"):
+        monkeypatch.setenv(f"RHEO_{name}", str(tmp_path / name.lower()))
+    process = start("emulate", "--board", "RHEO_DUO")
+    try:
+        first = json.loads(process.stdout.readline())
+        info = call("info", "-p", first["pty"], "--json").json["data"]
+    finally:
+        finish([process])
+    assert first["board"] == info["board"] == "RHEO_DUO"
+    assert info["channels"] == [1, 2] and info["limits"]["full_scale_ua"] == 40_000
+    assert info["firmware"]["hash"] == firmware_files.firmware_hash("RHEO_DUO") and info["c_hook"]
 
 
 # -- a board that nobody knows ---------------------------------------------------------------------------------------
