@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+_HANGS_S = 1200  # what has not ended by then never will
 _OURS = ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST")
 
 
@@ -51,7 +52,7 @@ class Env:
 
     def call(self, *words):
         """Run a program of the environment; the finished process."""
-        return self._run(subprocess.run, words, capture_output=True)
+        return self._run(subprocess.run, words, capture_output=True, timeout=_HANGS_S)
 
     def start(self, *words):
         """Start a program of the environment, its stdin and stdout at pipes; the process."""
