@@ -86,9 +86,8 @@ def with_the_image(env):
 
 def with_files(env):
     """Stock MicroPython, with the firmware deployed onto it."""
-    built = json.loads(step(env, "rheo", "--json", "image", "build", "--board", "RPI_PICO"))["data"]
-    image = str(Path(built["path"]).with_suffix(".bin"))
-    with emulated(env, "python", "-m", "rheobase.emulator", "--image", image) as port:
+    step(env, "rheo", "image", "build", "--board", "RPI_PICO")
+    with emulated(env, "rheo", "emulate", "--board", "RPI_PICO") as port:
         step(env, "rheo", "deploy", "-p", port)
         step(env, "rheo", "deploy", "-p", port, "--dry-run")
         play(env, port, "files")

@@ -7,7 +7,7 @@ from rheobase.errors import UsageError
 
 
 @click.command()
-@click.option("--board", metavar="BOARD", help="Which board [RHEO_BOARD, RHEO_PICO].")
+@click.option("--board", metavar="BOARD", help="Which board, or RPI_PICO: stock MicroPython [RHEO_BOARD, RHEO_PICO].")
 @click.option("--vcd", metavar="FILE", help="Record legs and interlock there, for a waveform viewer.")
 @click.option("--load", metavar="LOAD", help="At the electrodes: ohms, open, short, needle or skin [1000].")
 @click.option("--faults", metavar="FILE", help="What breaks, and when: a JSON list (docs/faults.md).")
@@ -24,6 +24,7 @@ def emulate(app, board, vcd, load, faults, speed):
       rheo emulate
       rheo emulate --vcd edges.vcd --load needle
       rheo emulate --load 2200 --speed 0.5
+      rheo emulate --board RPI_PICO      (a board for `rheo deploy`)
     """
     if speed is not None and not speed > 0:
         raise UsageError("bad_speed", "--speed must be above 0.", "For example: --speed 0.5")
@@ -31,10 +32,12 @@ def emulate(app, board, vcd, load, faults, speed):
         raise UsageError("no_port_here", "`rheo emulate` makes a port; it takes none.", "Leave --port out.")
     from rheobase import boards, image
     from rheobase.emulator import launch, require
+    from rheobase.image.firmware_files import STOCK_BOARDS
 
     require()
-    board = boards.load(board)["name"]
-    found = image.ensure(board, log=app.note)
+    stock = board if board in STOCK_BOARDS else None
+    board = boards.load(None if stock else board)["name"]  # stock MicroPython runs on the chosen board's pins
+    found = image.ensure(stock or board, log=app.note)
     options = {"vcd": output_file(vcd, "--vcd"), "load": load, "faults": faults}
     if speed is not None:
         options["speed"] = speed
