@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test coverage format lint types image bench benchmark faults presets tables release setup clean
+.PHONY: help demo test coverage format lint types image bench benchmark faults presets fuzz tables release setup clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | while IFS=: read -r name text; do printf '%-10s%s\n' "$$name" "$$text"; done
@@ -55,6 +55,10 @@ faults: $(READY)  ## every fault at every moment: docs/fault-table.md; ARGS=--ch
 
 presets: $(READY)  ## every preset's whole shape: docs/preset-table.md; ARGS=--check compares
 	$(BIN)/python tests/presets/table.py $(ARGS)
+
+FUZZ := PYTHONPATH=host:firmware/lib:tests:tests/e2e $(BIN)/python tests/fuzz/million.py
+fuzz: $(READY)  ## a million mutated lines at each parser, thousands on the image: 15 min; ARGS=device for one run
+	set -e; for run in $(or $(ARGS),device host micropython image); do $(FUZZ) $$run; done
 
 tables: $(READY)  ## methods, telemetry and codes of the wire: docs/wire.md; ARGS=--check compares
 	$(BIN)/python tools/tables.py $(ARGS)

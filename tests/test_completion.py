@@ -29,7 +29,7 @@ OFFERED = [
     "ea_2_100hz ea_2_15hz ea_2hz",
     "1 2 3",
     "emu",
-    "RHEO_PICO RPI_PICO",
+    "RHEO_DUO RHEO_PICO RPI_PICO",
     "sciatica",
     "last 20260102T030405Z-E66-0001",
     "--quick --quiet",

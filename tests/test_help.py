@@ -10,7 +10,7 @@ from rheobase.cli.main import SUBVERBS, VERBS_FLAT, cli
 from rheobase.wording import WORDING
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = [(verb,) for verb in VERBS_FLAT] + [(verb, sub) for verb, subs in SUBVERBS.items() for sub in subs]
+VERBS = [(verb,) for verb in sorted(VERBS_FLAT)] + [(verb, sub) for verb, subs in SUBVERBS.items() for sub in subs]
 NO_EXAMPLE = {("completion",)}  # its lines say where to put them
 PROGRAMMERS = re.compile(r"\b(INTEGER|FLOAT|PATH|FILENAME|None|stdin|callback)\b")
 
