@@ -74,23 +74,25 @@ def deploy(port, note, dry_run=False, emulated=None):
         look, plan = make_plan(port, before and before["board"])
         was = before["firmware"]["hash"] if before else look["build"] and look["build"][2]
         if plan.files and not dry_run:
-            _carry_out(port, look, plan, note, emulated)
+            port = _carry_out(port, look, plan, note, emulated)
     finally:
         discovery.try_port(port, emulated)  # out of the REPL, where mpremote left it: whatever is there starts
     return {"files": plan.files, "hash": plan.slot.hash, "from": was, "to": plan.slot.hash}
 
 
 def _carry_out(port, look, plan, note, emulated):
+    """Port where the board is afterwards."""
     plan = _make_room(port, look, plan)
     if plan.write or plan.surplus:
         _write(port, plan, note)
     if plan.commit:
         with _then("The board starts the old or the new firmware; `rheo info` tells which."):
             _commit(port, plan)
-    _restart(port, emulated, plan.slot.hash)
+    port = _restart(port, emulated, plan.slot.hash)
     if plan.stale:
         with _then("The new firmware is on the board and runs; only what it replaced was not removed."):
             mpremote.run_scripts(port, [device_scripts.sweep(plan.stale)])
+    return port
 
 
 def make_plan(port, board=None):
@@ -200,12 +202,14 @@ def _then(words):
 
 
 def _restart(port, emulated, expected):
-    """Reset the board and greet it; its firmware must be the one that was written."""
+    """Reset the board and greet it; its firmware must be the one that was written. Its port, which may be another."""
     scale = greeting.EMULATED_SCALE if emulated else 1.0
+    serial = discovery.serial_at(port)  # a reset may renumber the port
     mpremote.run(port, "reset")
     until = time.monotonic() + RESET_S * scale
     while True:
         time.sleep(0.3)  # a real port goes and comes back
+        port = discovery.port_of(serial) or port if serial else port
         found = discovery.try_port(port, emulated)
         if found.info or time.monotonic() > until or found.problem.code in ("no_firmware", "wire_mismatch"):
             break
@@ -214,3 +218,4 @@ def _restart(port, emulated, expected):
         raise HostError("not_started", message, "Unplug it, plug it in again; `rheo info` tells.")
     if found.info["firmware"]["hash"] != expected:
         raise Incompatible("not_taken", "The board runs another firmware than the one written.", "Deploy again.")
+    return port

@@ -110,6 +110,12 @@ def port_of(serial):
     return next((port for port, _, found in candidates() if found and found.lower() == wanted), None)
 
 
+def serial_at(port):
+    """Serial number of the board at a port, as far as its USB tells; else None. Opens nothing."""
+    there = os.path.realpath(port)
+    return next((serial for other, _, serial in candidates() if os.path.realpath(other) == there), None)
+
+
 def resolve(name):
     """The port that a name means: `id:SERIAL` is looked up, any other is the port. Raises DeviceLost `no_port`."""
     if not name.lower().startswith(BY_SERIAL):

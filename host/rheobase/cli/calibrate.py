@@ -18,6 +18,11 @@ def calibrate(app, channel, load):
 
     Plays up to the board's full current into the load, and never into a person: take every other lead off. What was
     found is stored on the board, which restarts, and is checked. docs/calibration.md tells what the figures mean.
+
+    \b
+    Examples:
+      rheo calibrate --channel 1 --load 998
+      rheo calibrate --channel 1 --load 1000 --port emu
     """
     from rheobase import calibrate as service
     from rheobase import discovery, order

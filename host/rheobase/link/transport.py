@@ -82,6 +82,9 @@ class SerialTransport:
             self._serial.close()
 
     def _lost(self):
+        if other := busy.opener(self.port):  # pyserial cannot tell a byte that was taken from a cable that was pulled
+            message = f"The line to {self.port} broke: {other} has the port open too, and takes what the board says."
+            return DeviceLost("lost", message, "Close that program.")
         return DeviceLost("lost", f"The board on {self.port} has gone.", "Check the cable, then `rheo devices`.")
 
 
