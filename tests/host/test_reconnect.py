@@ -125,7 +125,7 @@ def test_with_a_reader_that_takes_half_of_it_every_answer_is_whole_or_none(board
             except DeviceLost as error:
                 assert error.code in ("no_answer", "lost")
                 lost += 1
-                if error.code == "lost":  # the thief was there between the port's word that it has something and our read
+                if error.code == "lost":  # taken between the port's word that it has something and our read
                     break
         assert thief.stolen and lost, "nothing was taken: this test is blind"
         assert set(board.server.bad.values()) == {0}  # what is taken from us is nothing that the board hears
