@@ -60,8 +60,9 @@ FUZZ := PYTHONPATH=host:firmware/lib:tests:tests/e2e $(BIN)/python tests/fuzz/mi
 fuzz: $(READY)  ## a million mutated lines at each parser, thousands on the image: 15 min; ARGS=device for one run
 	set -e; for run in $(or $(ARGS),device host micropython image); do $(FUZZ) $$run; done
 
-tables: $(READY)  ## methods, telemetry and codes of the wire: docs/wire.md; ARGS=--check compares
+tables: $(READY)  ## what is made of the code: docs/wire.md, list of docs/adr, package.json; ARGS=--check compares
 	$(BIN)/python tools/tables.py $(ARGS)
+	$(BIN)/python tools/package_json.py $(ARGS)
 
 release: $(READY)  ## images, wheel and sdist with their hashes, from a clean commit: dist/
 	$(BIN)/python tools/release.py

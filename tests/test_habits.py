@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, the Makefile, the changelog and the decisions name what is there, and only that."""
+"""README, CONTRIBUTING.md, the Makefile, the changelog and every page name what is there, and only that."""
 
 import functools
 import re
@@ -13,12 +13,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.M))
 HABITS = {"format", "lint", "types", "test", "coverage", "benchmark"}  # one command each
-PAGES = [
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs" / "adr").glob("*.md")),
-    ROOT / "docs" / "wire.md",
-]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_make_alone_lists_every_target_with_what_it_does():
@@ -45,9 +40,9 @@ def test_contributing_names_targets_that_exist_and_all_habits():
 
 @functools.cache
 def every_test():
-    """Names of all tests."""
+    """(file, name) of all tests."""
     return {
-        name
+        (path.relative_to(ROOT).as_posix(), name)
         for path in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)
     }
@@ -58,9 +53,13 @@ def test_every_link_and_path_leads_to_a_file_and_every_test_named_exists(page):
     text = page.read_text()
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         assert target.startswith("https://") or (page.parent / target).exists(), target
-    for path in re.findall(r"`((?:tests|docs|host|firmware|boards|tools)/[\w/.-]+)`", text):
+    for path in re.findall(r"`((?:tests|docs|host|firmware|boards|tools|benchmarks)/[\w/.-]+)[`:]", text):
         assert (ROOT / path).exists(), path
-    assert set(re.findall(r"`(test_[a-z0-9_]+)`", text)) <= every_test()
+    for path in re.findall(r"`(test_[a-z0-9_]+\.py)[`:]", text):
+        assert list((ROOT / "tests").rglob(path)), path
+    assert set(re.findall(r"`(tests/[\w/.-]+\.py)::(test_\w+)`", text)) <= every_test()
+    assert set(re.findall(r"`(test_[a-z0-9_]+)`", text)) <= {name for _, name in every_test()}
+    assert {words.split()[0] for words in re.findall(r"`make ([a-z]+[^`]*)`", text)} <= TARGETS
 
 
 def test_contributing_is_one_page():

@@ -1,4 +1,4 @@
-"""`tools/package_json.py`: writes package.json, what `mpremote mip install` puts on a board. `--check`: is it right?
+"""`make tables` too: writes package.json, what `mpremote mip install` puts on a board. `--check`: is it right?
 
 From the one list of files (rheobase.image.firmware_files), for the reference board. Exit status 1: it is not right.
 """

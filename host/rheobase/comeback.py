@@ -5,13 +5,13 @@ is the one that was not there before. The proof is the same: its whole flash ima
 """
 
 import hashlib
-import os
 import time
 
 from rheobase import bootsel, discovery, mpremote
 from rheobase.errors import DeviceLost, HostError, Incompatible
 from rheobase.flash import Checked
 from rheobase.image.uf2 import FLASH_BASE
+from rheobase.link import ports
 
 COME_BACK_S = 30.0  # a first start makes a file system, and a modem manager may hold the port for a while
 _POLL_S = 0.3
@@ -35,7 +35,7 @@ print(repr((h(s.digest()), h(machine.unique_id()))))
 def there() -> dict[str, tuple]:
     """What could be a board now: identity (serial number, or else the port) -> its entry of candidates()."""
     return {
-        serial.lower() if serial else os.path.realpath(port): (port, emulated, serial)
+        serial.lower() if serial else ports.identity(port): (port, emulated, serial)
         for port, emulated, serial in discovery.candidates()
     }
 

@@ -112,8 +112,8 @@ def port_of(serial):
 
 def serial_at(port):
     """Serial number of the board at a port, as far as its USB tells; else None. Opens nothing."""
-    there = os.path.realpath(port)
-    return next((serial for other, _, serial in candidates() if os.path.realpath(other) == there), None)
+    there = ports.identity(port)
+    return next((serial for other, _, serial in candidates() if ports.identity(other) == there), None)
 
 
 def resolve(name):

@@ -76,7 +76,7 @@ def test_a_current_off_its_set_point_is_found(dut, gain):
     dut.start()
     dut.run_ms(900)
     changed_ns = dut.board.now_ns
-    dut.board.set_gain(1, gain)
+    dut.board.set_error(1, "gain", gain)
     dut.run_ms(300)
     assert dut.call("result")["fault"] == "amplitude_error"
     assert last_fall_after(dut, changed_ns) <= 52

@@ -51,6 +51,17 @@ def test_a_board_is_found_by_its_serial_number_wherever_it_is_now(computer):
 
 
 @pytest.mark.parametrize(
+    ("system", "listed_as", "named"),
+    [("win32", "COM10", "\\\\.\\com10"), ("darwin", "/dev/cu.usbmodem1101", "/dev/tty.usbmodem1101")],
+)
+def test_the_serial_number_at_a_port_is_found_by_any_name_of_the_port(computer, monkeypatch, system, listed_as, named):
+    """What `rheo deploy` follows a board by through a reset."""
+    computer(listed(listed_as))
+    monkeypatch.setattr(ports.sys, "platform", system)
+    assert discovery.serial_at(named) == discovery.serial_at(listed_as) == "E6614C311B2F5A2D"
+
+
+@pytest.mark.parametrize(
     ("system", "named", "opened"),
     [
         ("darwin", "/dev/tty.usbmodem1101", "/dev/cu.usbmodem1101"),  # would wait for a carrier

@@ -53,11 +53,6 @@ class App:
         """Something to act upon, on stderr, -q or not."""
         self._err("Warning: " + text)
 
-    def debug(self, text):
-        """Detail for -v, on stderr."""
-        if self.verbose:
-            self._err(text)
-
     @staticmethod
     def _err(text):
         with contextlib.suppress(OSError):  # nobody reads it any more: no reason to leave a session without its stop
@@ -130,7 +125,7 @@ _GLOBALS = (
     ),
     (("--json",), {"is_flag": True, "help": "Print one JSON object on stdout; all else on stderr."}),
     (("-q", "--quiet"), {"count": True, "help": "No notes and no progress."}),
-    (("-v", "--verbose"), {"count": True, "help": "Details and, after a bug, the traceback."}),
+    (("-v", "--verbose"), {"count": True, "help": "After a bug of rheo's, print the traceback."}),
     (("--log-dir",), {"metavar": "DIR", "help": "Folder for session records [see `rheo doctor`]."}),
     (("--version",), {"is_flag": True, "is_eager": True, "callback": _version, "help": "Print the version."}),
 )

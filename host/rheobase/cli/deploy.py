@@ -9,7 +9,7 @@ from rheobase.cli.app import pass_app
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing (output stops all the same).")
 @pass_app
 def deploy(app, dry_run):
-    """Copy changed firmware files to a board with stock MicroPython; its output is stopped first.
+    """Bring the firmware as files to a board with stock MicroPython; its output is stopped first.
 
     Written beside the firmware that is there, checked by hash, then switched in one step: a power cut leaves the one or
     the other. A board whose firmware is frozen into its image is refused: flash it instead. From files a board arms

@@ -23,7 +23,7 @@ VERBS = {
         "emulate": ("emulate", "emulate", "Boot an emulated board: the real image at a port."),
         "image": ("image", "image", "Build, fetch or find the MicroPython image."),
         "flash": ("flash", "flash", "Copy the image to a board in BOOTSEL mode."),
-        "deploy": ("deploy", "deploy", "Copy changed firmware files to a board."),
+        "deploy": ("deploy", "deploy", "Bring the firmware as files to stock MicroPython."),
         "calibrate": ("calibrate", "calibrate", "Calibrate a channel against a known load."),
     },
     "Sessions": {

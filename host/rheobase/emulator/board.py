@@ -194,10 +194,6 @@ class EmulatedBoard:
         """Change the load at `channel` (see loads.parse)."""
         self.stage.channels[channel].load = loads.parse(spec)
 
-    def set_gain(self, channel, factor):
-        """Deliver `factor` times the commanded current at `channel`: a broken output stage."""
-        self.set_error(channel, "gain", factor)
-
     def set_error(self, channel, name, value):
         """Make the stage of `channel` wrong. name: gain, offset_ua, sense_gain or sense_offset_ua (stage.Channel)."""
         setattr(self.stage.channels[channel], name, value)

@@ -19,14 +19,15 @@ def page(reader):
     from rheobase.report.story import tell
 
     style = (_HERE / "page.css").read_text(encoding="utf-8")
-    return _template().render(style=style, **tell(reader))
+    return template(_HERE).render(style=style, **tell(reader))
 
 
 @cache
-def _template():
+def template(folder):
+    """page.html of a folder: every text is shown as text, and a name that nobody gives is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    loader = FileSystemLoader(_HERE)
+    loader = FileSystemLoader(folder)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html")
 

@@ -3,7 +3,6 @@
 No script, nothing fetched from elsewhere, every text of a user's escaped. It prints on A4.
 """
 
-from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
@@ -16,13 +15,4 @@ def page(result):
 
     style = (Path(report.__file__).parent / "page.css").read_text(encoding="utf-8")
     style += (_HERE / "page.css").read_text(encoding="utf-8")
-    return _template().render(style=style, **tell(result))
-
-
-@cache
-def _template():
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    loader = FileSystemLoader(_HERE)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return environment.get_template("page.html")
+    return report.template(_HERE).render(style=style, **tell(result))
