@@ -168,9 +168,15 @@ def test_the_wheels_image_is_that_of_the_checkout(installed, board_image):
 
 @pytest.mark.slow
 def test_an_engineers_first_walk_goes_as_the_docs_say(installed, board_image):
-    """Doctor, image, an emulated board, mpremote and rheo on its port, a session. With deployed files: walk.py."""
+    """Doctor, image, an emulated board, mpremote and rheo on its port, a session."""
     walk.arrive(installed)
     walk.with_the_image(installed)
+
+
+@pytest.mark.slow
+def test_deployed_onto_stock_micropython_it_says_that_it_is_files_and_arms_for_the_bench_only(installed, stock_image):
+    """The walk's other half, 50 s of processor time: `rheo deploy`, mpremote on the same port, a session."""
+    walk.with_files(installed)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """An engineer's first walk, in commands as they are typed (docs/install.md), from an environment with the wheel alone.
 
-`python tests/walk.py WHEEL` walks the whole of it, deployed files included, and says how long each step took.
+`python tests/walk.py WHEEL` says how long each step takes; tests/test_packages.py walks the same.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def step(env, *words, code=0):
     done = env.call(*words)
     print(f"$ {' '.join(words)}\n  {done.returncode}, {time.monotonic() - begun:.1f} s", flush=True)
     assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr if code else done.stdout
+    return done.stdout + done.stderr if code and not done.stdout else done.stdout
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def arrive(env):
 
 
 def play(env, port, origin):
-    """mpremote and rheo in turn on one port, then a session that is recorded."""
+    """mpremote and rheo in turn on one port, then a session that is recorded; what `rheo info` told."""
     assert "RP2040" in step(env, "mpremote", "connect", port, "exec", "import os; print(os.uname().machine)")
     about = json.loads(step(env, "rheo", "info", "-p", port, "--json"))["data"]
     assert about["firmware"]["origin"] == origin
@@ -74,6 +74,7 @@ def play(env, port, origin):
     ran = json.loads(step(env, "rheo", "run", *words))["data"]
     assert (ran["stop_reason"], ran["pulses"], ran["truncated"]) == ("time_over", {"1": PULSES}, {"1": 0})
     assert Path(ran["log"]).is_file() and Path(ran["report"]).is_file()
+    return about
 
 
 def with_the_image(env):
@@ -88,9 +89,14 @@ def with_files(env):
     """Stock MicroPython, with the firmware deployed onto it."""
     step(env, "rheo", "image", "build", "--board", "RPI_PICO")
     with emulated(env, "rheo", "emulate", "--board", "RPI_PICO") as port:
-        step(env, "rheo", "deploy", "-p", port)
-        step(env, "rheo", "deploy", "-p", port, "--dry-run")
-        play(env, port, "files")
+        deployed = json.loads(step(env, "rheo", "deploy", "-p", port, "--json"))["data"]
+        assert deployed["from"] is None and {"boot.py", "main.py"} <= set(deployed["files"])
+        assert "nothing to do" in step(env, "rheo", "deploy", "-p", port, "--dry-run")
+        about = play(env, port, "files")
+        assert about["firmware"]["hash"] == deployed["to"] and not about["c_hook"]
+        words = ("--amplitude", "1mA", "-p", port, "--yes", "--json")
+        refused = json.loads(step(env, "rheo", "run", "tens_conventional", *words, code=4))
+        assert refused["errors"][0]["code"] == "no_hook"
 
 
 def main(wheel):
