@@ -29,6 +29,21 @@ def private_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture
+def spawn():
+    """spawn(*words) -> Popen of `rheo words`; what is left over is ended."""
+    from host.calling import finish, start
+
+    started = []
+
+    def begin(*words, **options):
+        started.append(start(*words, **options))
+        return started[-1]
+
+    yield begin
+    finish(started)
+
+
 @pytest.fixture(scope="session")
 def board_image():
     """Path of the .bin of the board's image with this tree's firmware frozen in (RHEO_BOARD)."""

@@ -204,6 +204,10 @@ def test_no_file_outside_its_folder_knows_the_second_board():
     assert not [name for name in done.stdout.split() if not name.startswith(known)]
 
 
+def test_emulate_tells_every_board_that_it_takes():
+    assert ", ".join(firmware_files.known_boards()) in call("emulate", "--board", "rpi_pico").err
+
+
 def test_emulate_takes_the_board_that_is_named_with_its_own_image(tmp_path, monkeypatch):
     for name in ("DATA", "RUNTIME"):
         monkeypatch.setenv(f"RHEO_{name}", str(tmp_path / name.lower()))

@@ -8,7 +8,7 @@ import os
 import signal
 
 import pytest
-from host.calling import SHORT, call, finish, records, start, until
+from host.calling import SHORT, call, records, until
 from rheobase import boards, control, mpremote, session, vcd_read
 from rheobase.cli.main import main
 from rheobase.emulator import launch
@@ -28,18 +28,6 @@ def emulated(board_image, private_folders):
     """An emulated board with the real image, at a pty."""
     with launch.start(image_bin=board_image) as board:
         yield board
-
-
-@pytest.fixture
-def spawn():
-    started = []
-
-    def begin(*words, **options):
-        started.append(start(*words, **options))
-        return started[-1]
-
-    yield begin
-    finish(started)
 
 
 def status(port):

@@ -1,7 +1,7 @@
 """Fixtures of the host tests: a fake board at a real pty, and `rheo` called in this process or as one of its own."""
 
 import pytest
-from host.calling import SHORT, Answer, finish, start
+from host.calling import SHORT, Answer
 from host.fake_board import FakeBoard
 from rheobase import discovery
 from rheobase.cli.main import main
@@ -50,16 +50,3 @@ def rheo(capsys):
         return Answer(code, out, err)
 
     return call
-
-
-@pytest.fixture
-def spawn():
-    """spawn(*words) -> Popen of `rheo words`; what is left over is ended."""
-    started = []
-
-    def begin(*words, **options):
-        started.append(start(*words, **options))
-        return started[-1]
-
-    yield begin
-    finish(started)

@@ -32,10 +32,10 @@ def emulate(app, board, vcd, load, faults, speed):
         raise UsageError("no_port_here", "`rheo emulate` makes a port; it takes none.", "Leave --port out.")
     from rheobase import boards, image
     from rheobase.emulator import launch, require
-    from rheobase.image.firmware_files import STOCK_BOARDS
+    from rheobase.image.firmware_files import STOCK_BOARDS, check_board
 
     require()
-    stock = board if board in STOCK_BOARDS else None
+    stock = board if board and check_board(board) in STOCK_BOARDS else None
     board = boards.load(None if stock else board)["name"]  # stock MicroPython runs on the chosen board's pins
     found = image.ensure(stock or board, log=app.note)
     options = {"vcd": output_file(vcd, "--vcd"), "load": load, "faults": faults}
