@@ -88,7 +88,7 @@ def _carry_out(port, look, plan, note, emulated):
     if plan.commit:
         with _then("The board starts the old or the new firmware; `rheo info` tells which."):
             _commit(port, plan)
-    port = _restart(port, emulated, plan.slot.hash)
+    port = _restart(port, emulated, plan.slot.hash, note)
     if plan.stale:
         with _then("The new firmware is on the board and runs; only what it replaced was not removed."):
             mpremote.run_scripts(port, [device_scripts.sweep(plan.stale)])
@@ -201,10 +201,10 @@ def _then(words):
         raise
 
 
-def _restart(port, emulated, expected):
+def _restart(port, emulated, expected, note):
     """Reset the board and greet it; its firmware must be the one that was written. Its port, which may be another."""
     scale = greeting.EMULATED_SCALE if emulated else 1.0
-    serial = discovery.serial_at(port)  # a reset may renumber the port
+    before, serial = port, discovery.serial_at(port)  # a reset may renumber the port
     mpremote.run(port, "reset")
     until = time.monotonic() + RESET_S * scale
     while True:
@@ -218,4 +218,6 @@ def _restart(port, emulated, expected):
         raise HostError("not_started", message, "Unplug it, plug it in again; `rheo info` tells.")
     if found.info["firmware"]["hash"] != expected:
         raise Incompatible("not_taken", "The board runs another firmware than the one written.", "Deploy again.")
+    if port != before:
+        note(f"The board came back at {port}.")
     return port

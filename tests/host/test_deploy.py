@@ -9,7 +9,7 @@ import pytest
 from host.fake_board import FakeBoard
 from host.fake_files import BLOCK, FakeFiles
 from host.test_link import started
-from rheobase import deploy, mpremote, slots
+from rheobase import deploy, discovery, mpremote, slots
 from rheobase.errors import DeviceLost, HostError
 from rheobase.image import firmware_files
 
@@ -295,6 +295,20 @@ def test_deploy_without_a_port_takes_the_one_board_even_if_it_has_no_firmware(rh
         monkeypatch.setattr("rheobase.discovery._usb_ports", lambda: [(board.port, False, "X")])
         answer = rheo("deploy", "--dry-run", "--json")
     assert answer.code == 0 and answer.json["data"]["from"] is None
+
+
+def test_a_board_that_comes_back_at_another_port_is_greeted_there_and_the_port_is_told(monkeypatch):
+    where, greeted, told = ["/dev/ttyACM0"], [], []
+
+    def greet(port, emulated):
+        greeted.append(port)
+        return discovery.Found(port, emulated, {"serial": "E66", "firmware": {"hash": "f00d"}})
+
+    monkeypatch.setattr(discovery, "candidates", lambda: [(where[0], False, "E66")])
+    monkeypatch.setattr(deploy.mpremote, "run", lambda *words: where.__setitem__(0, "/dev/ttyACM1"))
+    monkeypatch.setattr(discovery, "try_port", greet)
+    assert deploy._restart("/dev/ttyACM0", False, "f00d", told.append) == "/dev/ttyACM1"
+    assert greeted == ["/dev/ttyACM1"] and told == ["The board came back at /dev/ttyACM1."]
 
 
 def test_without_mpy_cross_it_says_how_to_get_it(monkeypatch, tmp_path):
