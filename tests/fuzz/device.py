@@ -16,6 +16,10 @@ INFO = {
     "c_hook": True,
     "reset_cause": "power",
     "was": None,
+    "calibration": {
+        "problem": None,
+        "channels": {"1": {"set": [0, 0], "sense": [0, 0], "load_ohms": 1000, "made": "2026-11-22"}, "2": None},
+    },
 }
 
 
