@@ -14,7 +14,7 @@ from rheocore.units import fmt_current, fmt_resistance
 
 from rheobase import boards, mpremote, order
 from rheobase.bench import levels
-from rheobase.errors import EXIT_BENCH, DeviceFault, HostError, RheoError, UsageError
+from rheobase.errors import EXIT_BENCH, EXIT_INTERRUPT, DeviceFault, HostError, RheoError, UsageError
 from rheobase.halt import halt
 from rheobase.link import greeting
 
@@ -129,7 +129,11 @@ def calibrate(board, n, load_ohms, view=None):
     board = _store(board, n, row)
     middle = wanted[COUNT // 2]
     view.say(f"Checking at {fmt_current(middle)} ...")
-    check = _true_point(_play(board, n, [middle], view)[0], load_ohms)
+    try:
+        check = _true_point(_play(board, n, [middle], view)[0], load_ohms)
+    except RheoError as error:
+        error.hint = f"The new calibration is stored and in force, and was not checked. {error.hint or ''}".rstrip()
+        raise
     data = {
         "channel": n,
         **stage.as_dict(),
@@ -180,7 +184,7 @@ def _look(level, load_ohms):
 
 def _point(board, n, table, level, load_ohms):
     """(uA commanded, true uA, uA read), the first and last before any calibration that is in use."""
-    used = calibration.Calibration({n: board.info["calibration"]["channels"][str(n)] or _NOMINAL_ROW})
+    used = calibration.Calibration({n: board.info["calibration"]["channels"].get(str(n)) or _NOMINAL_ROW})
     gain, offset = used.sense(n)
     commanded = min(calibration.corrected(level.set_ua, used.set(n)), table["full_scale_ua"])
     return commanded, _true_ua(level, load_ohms), (level.meas_ua - offset) / (1 + gain / calibration.ONE)
@@ -192,6 +196,9 @@ _NOMINAL_ROW = {"set": calibration.NOMINAL, "sense": calibration.NOMINAL}
 def _lines(points):
     """(Line of what the stage delivers over commanded, Line of what the sense reads): as a person thinks of them."""
     commanded, true, read = zip(*points, strict=True)
+    if len(set(true)) == 1 or len(set(read)) == 1:
+        message = "What is measured is the same at every set-point."
+        raise RheoError("not_straight", message, "A sense stands still: mend it. Nothing was stored.", EXIT_BENCH)
     slope, offset = linear_regression(true, commanded)
     residual = max(abs(true_ua - (ua - offset) / slope) for ua, true_ua, _ in points)
     stage = Line(1 / slope, -offset / slope, residual)
@@ -280,8 +287,12 @@ def _write(board, source):
     """Run `source` on the board while the app does not run; the Board, restarted and greeted again."""
     halt(board.client)
     board.close()
-    written = mpremote.evaluate(board.port, source)
-    again = greeting.open_board(board.port, board.emulated, patience_s=1.0)
+    try:
+        written = mpremote.evaluate(board.port, source)
+        again = greeting.open_board(board.port, board.emulated, patience_s=1.0)
+    except KeyboardInterrupt:
+        message = "Interrupted while it was stored; the output is off. The board holds the old calibration or the new."
+        raise RheoError("interrupted", message, "`rheo info` tells which.", EXIT_INTERRUPT) from None
     if written is not True:
         again.close()
         raise HostError("not_stored", "What was stored does not read back: the old calibration stays.", "Try again.")

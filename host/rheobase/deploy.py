@@ -209,10 +209,16 @@ def _restart(port, emulated, expected, note):
     until = time.monotonic() + RESET_S * scale
     while True:
         time.sleep(0.3)  # a real port goes and comes back
-        port = discovery.port_of(serial) or port if serial else port
-        found = discovery.try_port(port, emulated)
-        if found.info or time.monotonic() > until or found.problem.code in ("no_firmware", "wire_mismatch"):
-            break
+        now = discovery.port_of(serial) if serial else port
+        late = time.monotonic() > until
+        if now or late:  # as long as it is nowhere, its old port may be another board's
+            port = now or port
+            found = discovery.try_port(port, emulated)
+            if found.info or late or found.problem.code in ("no_firmware", "wire_mismatch"):
+                break
+    if serial and found.info and found.info["serial"].lower() != serial.lower():
+        message = f"The files are on the board, but it did not come back: on {port} is another board now."
+        raise HostError("not_started", message, "Unplug it, plug it in again; `rheo info` tells.")
     if not found.info:
         message = f"The files are on the board, but it does not start: {found.problem.message}"
         raise HostError("not_started", message, "Unplug it, plug it in again; `rheo info` tells.")

@@ -16,6 +16,10 @@ INFO = {
     "c_hook": True,
     "reset_cause": "power",
     "was": None,
+    "calibration": {
+        "problem": None,
+        "channels": {"1": {"set": [0, 0], "sense": [0, 0], "load_ohms": 1000, "made": "2026-11-22"}, "2": None},
+    },
 }
 
 
@@ -51,7 +55,10 @@ class FakeCapture:
 
 
 class Watched(Server):
-    """A server that writes down what it executes: `executed`, [(method, id, done)] since it was last emptied."""
+    """A server that writes down what it executes: `executed`, [(method, id, done)] since it was last emptied.
+
+    What needs the session's token is done, and the session kept alive, with that token alone; a stop leaves none busy.
+    """
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -59,14 +66,30 @@ class Watched(Server):
         self.ident = None
         for name in messages.METHODS:
             setattr(self, "_" + name, self._watch(name, getattr(self, "_" + name)))
+        self.session.keepalive = self._watch_token(self.session.keepalive)
 
     def _watch(self, name, method):
         def call(params, now_ms):
             entry = [name, self.ident, False]
             self.executed.append(entry)
+            held = "token" not in messages.METHODS[name] or params["token"] == self.session.token
             result = method(params, now_ms)
             entry[2] = True
+            assert held, "%s was done without the session's token" % name
+            assert name != "stop" or self.session.state not in messages.BUSY, "a stop that stops nothing"
             return result
+
+        return call
+
+    def _watch_token(self, keepalive):
+        def call(token, now_ms):
+            session = self.session
+            heard_ms, session.heard_ms = session.heard_ms, None
+            keepalive(token, now_ms)
+            if session.heard_ms is None:
+                session.heard_ms = heard_ms
+            else:
+                assert token == session.token, "a session was kept alive by another token"
 
         return call
 
@@ -136,6 +159,7 @@ class Device:
             assert reply[-1] == 10 and min(reply[:-1]) >= 32
             message, error = frames.decode(reply)
             assert error is None and message["jsonrpc"] == "2.0"
+            assert message["id"] is None or type(message["id"]) is int
             if "error" in message:
                 counts["errors"] += 1
                 name = message["error"]["message"]

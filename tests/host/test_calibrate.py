@@ -5,12 +5,15 @@ real one.
 """
 
 import ast
+import os
 import re
+import signal
 
 import pytest
 from host.fake_board import CALIBRATED, FakeBoard
 from rheobase import boards, calibrate, mpremote
 from rheobase.bench import levels
+from rheobase.errors import RheoError
 from rheocore import calibration, messages
 
 TABLE = boards.load()
@@ -149,6 +152,14 @@ def test_a_line_that_is_not_straight_is_refused(rheo, make):
     assert answer.code == 7 and answer.error["code"] == "not_straight" and not board.sources
 
 
+@pytest.mark.parametrize("still", ["true", "read"])
+def test_a_sense_that_stands_still_is_refused_and_is_no_error_of_ours(still):
+    points = [(ua, 5000.0 if still == "true" else ua * 1.0, 5000.0 if still == "read" else ua * 1.0) for ua in (1, 2)]
+    with pytest.raises(RheoError) as refused:
+        calibrate._lines(points)
+    assert refused.value.code == "not_straight" and "Nothing was stored" in refused.value.hint
+
+
 def test_a_calibration_that_does_not_hold_is_exit_7_and_says_that_it_is_stored(rheo, make):
     board = make()
     restart = board.restart
@@ -160,6 +171,48 @@ def test_a_calibration_that_does_not_hold_is_exit_7_and_says_that_it_is_stored(r
     board.restart = drift
     answer = run(rheo, board)
     assert answer.code == 7 and answer.error["code"] == "check_failed" and "is stored" in answer.error["message"]
+
+
+def test_a_fault_in_the_check_says_that_the_calibration_is_stored_and_unchecked(rheo, make):
+    board = make()
+    restart = board.restart
+
+    def lead_off():
+        restart()
+        board.off.read = lambda n, ua: board.session.trip("electrode_open", board.now_ms(), n)
+
+    board.restart = lead_off
+    answer = run(rheo, board)
+    assert answer.code == 6 and answer.error["code"] == "electrode_open" and board.line
+    assert "is stored and in force, and was not checked" in answer.error["hint"]
+
+
+def test_ctrl_c_while_it_is_stored_says_that_the_old_or_the_new_one_holds(rheo, make, monkeypatch):
+    board = make()
+
+    def interrupted(port, source, **_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mpremote, "evaluate", interrupted)
+    answer = run(rheo, board)
+    assert answer.code == 130 and answer.error["code"] == "interrupted" and not board.session.output.playing
+    assert "the old calibration or the new" in answer.error["message"] and "rheo info" in answer.error["hint"]
+
+
+def test_ctrl_c_in_the_middle_ends_output_and_leaves_no_remainder(rheo, make):
+    board = make()
+    read = board.off.read
+
+    def interrupt(n, ua):
+        if ua > 20_000:
+            os.kill(os.getpid(), signal.SIGINT)
+            board.off.read = read
+        return read(n, ua)
+
+    board.off.read = interrupt
+    answer = run(rheo, board)
+    assert answer.code == 130 and not board.sources and not board.session.output.playing
+    assert board.session.remainder_ms is None
 
 
 def test_a_board_that_forgets_what_was_stored_is_exit_8(rheo, make):
@@ -228,6 +281,7 @@ def test_the_table_for_people_names_gain_offset_residual_and_what_cannot_be_reac
     board = make(stage=(0.92, 0.0))
     answer = rheo("calibrate", "--channel", "2", "--load", "1000", "-p", board.port, "-q")
     assert "set-point    0.92" in answer.out and "residual" in answer.out and "reach" in answer.out
+    assert "reach" not in rheo("calibrate", "--channel", "2", "--load", "1000", "-p", make().port, "-q").out
     info = rheo("info", "-p", board.port)
     assert re.search(r"calibration  channel 2 on \d{4}-\d\d-\d\d; 1, 3 uncalibrated", info.out)
 

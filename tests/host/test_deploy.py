@@ -280,6 +280,25 @@ def test_a_board_that_runs_something_else_afterwards_is_an_error(rheo, files):
     assert answer.code == 4 and answer.error["code"] == "not_taken"
 
 
+def test_after_the_reset_its_serial_number_finds_the_board_and_not_another_at_its_old_port(monkeypatch):
+    """AA was at /dev/a. For two looks it is nowhere, and BB stands at its old port; then AA is at another."""
+    boards = {"/dev/a": "BB", "/dev/b": "aa"}
+
+    def try_port(port, emulated):
+        return discovery.Found(port, False, {"serial": boards[port], "firmware": {"hash": "new"}})
+
+    where = iter((None, None, "/dev/b"))
+    monkeypatch.setattr(discovery, "serial_at", lambda port: "AA")
+    monkeypatch.setattr(discovery, "port_of", lambda serial: next(where, None))
+    monkeypatch.setattr(discovery, "try_port", try_port)
+    monkeypatch.setattr(deploy.mpremote, "run", lambda *words: "")
+    monkeypatch.setattr(deploy.time, "sleep", lambda s: None)
+    assert deploy._restart("/dev/a", False, "new") == "/dev/b"
+    monkeypatch.setattr(deploy, "RESET_S", 0.0)
+    with pytest.raises(HostError, match="another board"):  # it never comes back
+        deploy._restart("/dev/a", False, "new")
+
+
 def test_a_silent_board_gets_the_firmware_of_the_board_that_its_files_name(rheo, files, monkeypatch):
     asked = []
     monkeypatch.setattr(firmware_files, "read_files", lambda board: asked.append(board) or dict(SOURCES))

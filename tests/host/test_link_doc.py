@@ -42,9 +42,9 @@ def test_the_numbers_of_the_page_are_the_firmwares():
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_the_smallest_host_greets_asks_and_stops(board, tmp_path, damaged):
+def test_the_smallest_host_greets_plays_a_session_to_its_end_and_stops(board, tmp_path, damaged):
     program = tmp_path / "host.py"
     program.write_text(re.search(r"^```python\n(.*?)^```", PAGE, re.S | re.M)[1])
     board.damage = damaged  # an answer that arrives damaged is asked for again
     done = subprocess.run([sys.executable, program, board.port], capture_output=True, text=True, timeout=30)
-    assert done.stdout == "RHEO_PICO FAKE0001 idle\nTrue\n", done.stderr
+    assert done.stdout == "RHEO_PICO FAKE0001 idle\ndone time_over 300\nTrue\n", done.stderr

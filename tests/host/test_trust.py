@@ -12,6 +12,7 @@ from rheocore import frames, messages
 
 HEARD = [frames.decode(line)[0] for line in corpus("to_host")]
 TELEMETRY = next(m["params"] for m in HEARD if m.get("method") == "tel" and m["params"][6])
+ROW = {"set": [0, 0], "sense": [0, 0], "load_ohms": 1000, "made": "2026-11-22"}  # of a calibration
 STEERING = ["\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "\r", "\n", "\x00", "\x7f", "\u202e", "\ud800"]
 
 
@@ -133,7 +134,14 @@ def test_a_stop_that_is_confirmed_by_something_else_than_true_is_not_confirmed(b
 
 def test_a_greeting_that_lies_about_its_shape_is_an_incompatible_board(board):
     hello = board.server._hello
-    for lie in ({"channels": ["1"]}, {"firmware": {}}, {"limits": None}, {"state": "happy"}, {"serial": "\x1b[2J"}):
+    lies = [{"channels": ["1"]}, {"firmware": {}}, {"limits": None}, {"state": "happy"}, {"serial": "\x1b[2J"}]
+    lies += [{"calibration": {"problem": None, "channels": wrong}} for wrong in (None, {"1": {}}, {"x": None}, [ROW])]
+    lies += [{"calibration": wrong} for wrong in (None, "", {}, {"problem": "\x1b[2J", "channels": {}})]
+    lies += [
+        {"calibration": {"problem": None, "channels": {"1": {**ROW, **wrong}}}}
+        for wrong in ({"set": [-100_000, 0]}, {"sense": ["1", 0]}, {"sense": [0]}, {"load_ohms": 0}, {"made": "\x9b1m"})
+    ]
+    for lie in lies:
         board.server._hello = lambda params, now_ms, lie=lie: {**hello(params, now_ms), **lie}
         with pytest.raises(Incompatible) as error:
             open_board(board.port, emulated=False)

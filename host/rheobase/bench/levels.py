@@ -4,6 +4,7 @@ One session, from the highest level down, since only a fall may be large once ou
 board first and proves it, as in own.py.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 from statistics import fmean
@@ -77,15 +78,21 @@ def play(board, n, levels, told=lambda level: None):
                 found.append(_read(board, signals, level))
                 told(found[-1])
             halt(client)
-            # What is left of this session is nobody's: no later one is to be taken for its remainder.
-            board.call("configure", {"channels": {str(n): {**cfg, "amplitude_ua": 0}}, "new": 1})
+            _forget(board, n, cfg)
         except BaseException as error:
             own.make_safe(board, error)
+            with contextlib.suppress(RheoError):  # a latched fault, a board that has gone
+                _forget(board, n, cfg)
             raise
         finally:
             client.also = ()
             client.token = None
     return found
+
+
+def _forget(board, n, cfg):
+    """What is left of a stopped session is nobody's: no later one is to be taken for its remainder."""
+    board.call("configure", {"channels": {str(n): {**cfg, "amplitude_ua": 0}}, "new": 1})
 
 
 def _read(board, signals, level):
@@ -98,8 +105,9 @@ def _read(board, signals, level):
         while client.events:
             _unless_over(client.events.popleft())
         while client.telemetry:
-            set_ua, meas_ua, ohms = client.telemetry.popleft()["channels"][0][:3]
-            if set_ua == level and ohms is not None:
+            rows = client.telemetry.popleft()["channels"]
+            set_ua, meas_ua, ohms = rows[0][:3] if rows else (None, None, None)
+            if set_ua == level and meas_ua and ohms is not None:
                 there.append((meas_ua, (ohms + 0.5) * meas_ua / 1000))  # ohms are rounded down by the board
         if time.monotonic() - client.heard_s > own.SILENCE_S * client.scale:
             board.status()

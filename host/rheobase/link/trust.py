@@ -7,7 +7,7 @@ printable, so that none of them can steer a terminal. Knows the shapes; decides 
 import binascii
 import re
 
-from rheocore import messages
+from rheocore import calibration, messages
 
 _TEXT_MAX = 200  # characters of a text without a shape of its own
 _MANY = 64  # entries of a list or an object without a shape of its own
@@ -183,6 +183,14 @@ _CAPTURED = _object(
         _object(messages.CAPTURED_WIRE, count=_COUNT, full=_truth, stalled=_truth, left=_maybe(_whole(0, 0xFFFFFFFF))),
     ),
 )
+_CORRECTION = _row(_whole(-calibration.GAIN_MAX, calibration.GAIN_MAX), _whole(-10_000, 10_000))  # uA
+_CALIBRATION = _object(
+    problem=_maybe(_NAME),
+    channels=_named(
+        _NUMBER,
+        _maybe(_object(set=_CORRECTION, sense=_CORRECTION, load_ohms=_whole(1, 1 << 30), made=_text(r"[ -~]{0,10}"))),
+    ),
+)
 _RESULTS = {
     "hello": _object(
         messages.INFO,
@@ -198,6 +206,7 @@ _RESULTS = {
         was=_maybe(_LABEL),
         state=_STATE,
         remainder_ms=_maybe(_MS),
+        calibration=_CALIBRATION,
     ),
     "status": _object(
         messages.STATUS,
