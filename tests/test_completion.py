@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from rheobase import library
+from rheobase.image import firmware_files
 
 BASH = """
 eval "$(rheo completion bash)"
@@ -29,7 +30,7 @@ OFFERED = [
     "ea_2_100hz ea_2_15hz ea_2hz",
     "1 2 3",
     "emu",
-    "RHEO_DUO RHEO_PICO RPI_PICO",
+    " ".join(firmware_files.known_boards()),
     "sciatica",
     "last 20260102T030405Z-E66-0001",
     "--quick --quiet",
