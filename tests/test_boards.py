@@ -119,6 +119,10 @@ WRONG = [
     ("BOARD = [1]\n", "BOARD must be a dict"),
     ("BOARD = {'name': 'a', 'name': 'b'}\n", "`name` stands in it twice"),
     ("", "there is no BOARD in it"),
+    ("BOARD = {'name': 'a'}\nBOARD['interlock'] = 2\n", "line 2 is more than the table: the board runs all"),
+    ("BOARD = {}\nBOARD: dict = {1: 2}\n", "line 2 is more than the table"),
+    ("BOARD = {}\nBOARD = {1: 2}\n", "line 2 is more than the table"),
+    ("'Words.'\nimport machine\nBOARD = {}\n", "line 2 is more than the table"),
 ]  # fmt: skip
 
 

@@ -46,22 +46,30 @@ def _read(text, name, where):
 
 
 def _table(text):
-    """(BOARD of the file's text, [sentence]): a literal, with each key once."""
+    """(BOARD of the file's text, [sentence]): a literal, with each key once, and nothing else: the board runs all."""
     try:
-        nodes = [n for n in ast.parse(text).body if isinstance(n, ast.Assign)]
+        nodes = ast.parse(text).body
     except (SyntaxError, ValueError) as error:
         return None, [f"line {getattr(error, 'lineno', 1)} is no Python: {getattr(error, 'msg', error)}."]
-    found = [node.value for node in nodes if [getattr(target, "id", "") for target in node.targets] == ["BOARD"]]
+    found = [node for node in nodes if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "BOARD"]
     if not found:
         return None, ["there is no BOARD in it: write BOARD = {...}."]
+    said = "is more than the table: the board runs all of the file; keep BOARD = {...} and nothing else."
+    more = [node.lineno for node in nodes if node is not found[0] and not _is_text(node)]
+    if more:
+        return None, [f"line {line} {said}" for line in more]
     twice = []
-    for node in ast.walk(found[-1]):
+    for node in ast.walk(found[0].value):
         keys = [key.value for key in getattr(node, "keys", ()) if isinstance(key, ast.Constant)]
         twice += [f"`{key}` stands in it twice: keep one." for key in dict.fromkeys(keys) if keys.count(key) > 1]
     try:
-        return ast.literal_eval(found[-1]), twice
+        return ast.literal_eval(found[0].value), twice
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None, ["BOARD must be a literal: numbers, texts, lists and dicts, no names and no arithmetic."]
+
+
+def _is_text(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def pins_header(board):

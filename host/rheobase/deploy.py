@@ -14,6 +14,7 @@ from rheobase.errors import DeviceLost, HostError, Incompatible, RheoError
 from rheobase.halt import halt
 from rheobase.image import firmware_files
 from rheobase.link import greeting
+from rheobase.link.trust import printable
 
 RESET_S = 8.0  # from the reset to the firmware's first answer
 SPARE_BLOCKS = 8  # of the file system, for its own folders' blocks while it writes
@@ -63,8 +64,8 @@ def deploy(port, note, dry_run=False, emulated=None):
     """Bring the board on `port` up to this rheo's firmware. Returns {"files", "hash", "from", "to"}.
 
     files: what was (or would be) written or removed. from: hash of the firmware that was there, or None.
-    Raises Incompatible `frozen`, `old_micropython`, `mpy`, `not_taken`; DeviceLost; HostError `board_full`,
-    `no_mpy_cross`, `not_written`, `not_started`.
+    Raises Incompatible `frozen`, `old_micropython`, `unknown_board`, `mpy`, `not_taken`; DeviceLost; HostError
+    `board_full`, `no_mpy_cross`, `not_written`, `not_started`.
     """
     emulated = greeting.is_emulated(port) if emulated is None else emulated
     before = _stop_and_ask(port, emulated, note)
@@ -72,6 +73,8 @@ def deploy(port, note, dry_run=False, emulated=None):
         raise frozen(port)
     try:
         look, plan = make_plan(port, before and before["board"])
+        if not (before or look["build"]):
+            note(f"Nothing on the board tells which it is: be sure that it is a {plan.slot.board} (RHEO_BOARD).")
         was = before["firmware"]["hash"] if before else look["build"] and look["build"][2]
         if plan.files and not dry_run:
             port = _carry_out(port, look, plan, note, emulated)
@@ -98,7 +101,7 @@ def _carry_out(port, look, plan, note, emulated):
 def make_plan(port, board=None):
     """(what LOOK told, Plan) for the board on `port`, which is left at its REPL. board: its name, if it told.
 
-    Raises Incompatible `frozen`, `old_micropython`, `mpy`.
+    Raises Incompatible `frozen`, `old_micropython`, `unknown_board`, `mpy`.
     """
     entries = [*slots.ENTRIES, *(path + slots.NEW for path in slots.ENTRIES)]
     look = mpremote.evaluate(port, device_scripts.look(entries))
@@ -111,9 +114,10 @@ def make_plan(port, board=None):
             f"{firmware_files.OLDEST_MICROPYTHON} or newer.",
             "`rheo flash` writes this rheo's image.",
         )
-    if board not in boards.names():
-        board = look["build"] and look["build"][1]  # what lies on it says so, though it does not answer
-    slot = slots.make(board if board in boards.names() else boards.chosen(), look["mpy"])
+    board = board or (look["build"] and look["build"][1])  # what lies on it says so, though it does not answer
+    if board and board not in boards.names():
+        raise _unknown(port, board)
+    slot = slots.make(board or boards.chosen(), look["mpy"])
     there = {}
     if slot.folder.rpartition("/")[2] in look["slots"]:
         there = mpremote.evaluate(port, device_scripts.hashes(slot.folder))
@@ -125,6 +129,15 @@ def frozen(port):
         "frozen",
         f"The firmware of the board on {port} is frozen into its image: flash instead.",
         "`rheo flash` writes a new image.",
+    )
+
+
+def _unknown(port, board):
+    return Incompatible(
+        "unknown_board",
+        f"The board on {port} says that it is a {printable(str(board))}, which this rheo does not know: the firmware "
+        "of another board would drive other pins.",
+        "Deploy from a rheo that has its description. If it is something else: docs/deploy.md, `Which board`.",
     )
 
 

@@ -309,6 +309,30 @@ def test_a_silent_board_gets_the_firmware_of_the_board_that_its_files_name(rheo,
     assert set(asked) == {"OTHER"} and answer.json["data"]["from"] == "f00d"
 
 
+@pytest.mark.parametrize("answers", [True, False], ids=["greeted", "silent"])
+def test_a_board_that_this_rheo_does_not_know_is_never_taken_for_the_reference_board(rheo, files, answers):
+    """Its legs are elsewhere."""
+    files.build = ("files", "RHEO_STRANGER", "f00d")
+    board = board_with() if answers else FakeBoard(firmware=False)
+    board.server.info["board"] = "RHEO_STRANGER"
+    with board:
+        answer = rheo("deploy", "-p", board.port, "--json")
+    assert answer.code == 4 and answer.error["code"] == "unknown_board" and "RHEO_STRANGER" in answer.error["message"]
+    assert not files.log
+
+
+def test_a_bare_board_gets_the_firmware_of_the_board_that_is_named_and_it_is_said(rheo, files, monkeypatch):
+    asked = []
+    monkeypatch.setattr(firmware_files, "read_files", lambda board: asked.append(board) or dict(SOURCES))
+    monkeypatch.setattr("rheobase.boards.names", lambda: ["OTHER", "RHEO_PICO"])
+    with FakeBoard(firmware=False) as bare, board_with() as named:
+        monkeypatch.setenv("RHEO_BOARD", "OTHER")
+        answer = rheo("deploy", "--dry-run", "-p", bare.port)
+        assert set(asked) == {"OTHER"} and "be sure that it is a OTHER" in answer.err
+        answer = rheo("deploy", "--dry-run", "-p", named.port)  # one that tells its name is believed
+    assert asked[-1] == "RHEO_PICO" and "be sure" not in answer.err
+
+
 def test_deploy_without_a_port_takes_the_one_board_even_if_it_has_no_firmware(rheo, files, monkeypatch):
     with FakeBoard(firmware=False) as board:
         monkeypatch.setattr("rheobase.discovery._usb_ports", lambda: [(board.port, False, "X")])
