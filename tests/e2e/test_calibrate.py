@@ -13,7 +13,7 @@ import pytest
 from dut import Dut, Refusal
 from rheobase import boards
 from rheobase.emulator import launch, rawrepl
-from rheocore import calibration
+from rheocore import calibration, frames
 
 BOARD = boards.load()
 SERIAL = "e600000000000001"
@@ -125,6 +125,22 @@ def test_a_damaged_file_keeps_the_board_from_arming_until_it_is_removed(boot):
     dut.run_ms(200)
     dut.load({1: TRAIN})
     assert dut.state() == "armed" and dut.greet()["calibration"]["problem"] is None
+
+
+def test_a_calibration_hides_no_current_at_zero(boot):
+    """The sense shows 700 uA at zero and is corrected by -500: 200 would pass arming, the 700 do not."""
+
+    def by_500_less(line):
+        rows = frames.decode(line)[0]["channels"]
+        return calibration.encode(BOARD["name"], SERIAL.upper(), {1: {**rows["1"], "sense": [0, -500]}})
+
+    dut = boot()
+    rewritten(dut, by_500_less)
+    dut.board.stage.channels[1].sensed = lambda t_ns: (700.0, 0.0)  # whatever is commanded
+    assert dut.greet()["calibration"]["channels"]["1"]["sense"] == [0, -500]
+    with pytest.raises(Refusal, match="fault"):
+        dut.load({1: TRAIN})
+    assert dut.call("status")["fault"] == "self_test" and not dut.leg_edges()
 
 
 def test_the_calibration_of_another_board_is_not_used(boot):
