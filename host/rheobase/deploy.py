@@ -74,7 +74,8 @@ def deploy(port, note, dry_run=False, emulated=None):
     try:
         look, plan = make_plan(port, before and before["board"])
         if not (before or look["build"]):
-            note(f"Nothing on the board tells which it is: be sure that it is a {plan.slot.board} (RHEO_BOARD).")
+            name = plan.slot.board
+            note(f"Nothing on the board tells which it is: be sure that it is a {name}. RHEO_BOARD names another.")
         was = before["firmware"]["hash"] if before else look["build"] and look["build"][2]
         if plan.files and not dry_run:
             port = _carry_out(port, look, plan, note, emulated)

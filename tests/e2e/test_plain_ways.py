@@ -1,5 +1,11 @@
-"""docs/deploy.md: the plain ways of mpremote, each command as it stands there, on the stock image at a real pty."""
+"""docs/deploy.md: the plain ways of mpremote, each command as it stands there, on the stock image at a real pty.
 
+Copying all of it would take the emulated board a minute each: mip and cp copy some files, and that the lists name all
+is looked at here. All sources are compiled on the board by mount, which leaves it the least memory.
+"""
+
+import hashlib
+import json
 import re
 import shlex
 import shutil
@@ -17,6 +23,7 @@ from rheobase.image import firmware_files
 ROOT = paths.firmware_dir().parent
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
 UP_S = 240  # wall time at most in which the emulated board compiles the firmware's sources
+SOME = ("rheo_board", "rheo_build", "rheocore/__init__", "rheocore/config", "rheorp2/__init__", "rheorp2/app")
 
 
 def commands(heading):
@@ -62,6 +69,31 @@ def checkout(tmp_path):
     return tmp_path / "checkout"
 
 
+@pytest.fixture
+def little(checkout):
+    """The checkout with SOME of the firmware's modules, one that only the host uses, and a package.json of those."""
+    library = checkout / "firmware" / "lib"
+    for path in library.rglob("*.py"):
+        if path.relative_to(library).with_suffix("").as_posix() not in (*SOME, "rheocore/units"):
+            path.unlink()
+    package = json.loads((checkout / "package.json").read_text())
+    package["urls"] = [pair for pair in package["urls"] if (checkout / pair[1]).exists()]
+    assert sorted(pair[0] for pair in package["urls"]) == [f"{name}.py" for name in SOME]
+    (checkout / "package.json").write_text(json.dumps(package))
+    return checkout
+
+
+def some_of(files):
+    return {f"/lib/{name}.py": files[f"/lib/{name}.py"] for name in SOME}
+
+
+def library_of(checkout):
+    """{path on the board: content} of all that lies in a checkout's firmware/lib."""
+    library = checkout / "firmware" / "lib"
+    files = [path for path in library.rglob("*") if path.is_file()]
+    return {f"/lib/{path.relative_to(library).as_posix()}": path.read_bytes() for path in files}
+
+
 def follow(heading, pty, checkout):
     """Run the commands of the page with the board's port in place of PORT."""
     for words in commands(heading):
@@ -93,31 +125,28 @@ def on_it(pty, paths_of):
 
 
 def sums(files):
-    import hashlib
-
     return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 
 @pytest.mark.slow
-def test_mip_install_puts_every_file_of_the_firmware_on_the_board(board, checkout):
+def test_mip_install_puts_what_package_json_lists_and_the_two_entries_on_the_board(board, little):
     pty = board({})
-    follow("mpremote mip install", pty, checkout)
-    assert on_it(pty, entries()) == sums(as_copied() | entries())
+    follow("mpremote mip install", pty, little)
+    assert on_it(pty, entries()) == sums(some_of(as_copied()) | entries())
 
 
 @pytest.mark.slow
-def test_cp_completes_what_differs_and_the_board_starts_it_by_itself(board, checkout):
-    """Most files lie there already: cp compares, which is cheaper here than copying all."""
-    here = as_copied()
-    app = here.pop("/lib/rheorp2/app.py")
-    host_only = {f"/lib/rheocore/{name}": b"x" for name in firmware_files.HOST_ONLY}
-    for name in host_only:
-        host_only[name] = (ROOT / "firmware" / name[1:]).read_bytes()
-    pty = board({**here, **host_only, "/lib/rheocore/config.py": b"another", "/main.py": b"print('another')"})
-    follow("mpremote cp", pty, checkout)
+def test_cp_copies_what_differs_and_what_is_missing_and_the_board_starts_it_by_itself(board, little):
+    """The modules that it does not copy lie there compiled, which starts sooner."""
+    sources = as_copied()
+    some = some_of(sources)
+    others = {path[1:]: text for path, text in sources.items() if path not in some}
+    there = {f"/lib/{name}": content for name, content in slots.compile_all(others).items()}
+    same = {path: some[path] for path in some if not path.endswith(("app.py", "config.py"))}
+    pty = board({**there, **same, "/lib/rheocore/config.py": b"another", "/main.py": b"print('another')"})
+    follow("mpremote cp", pty, little)
     runs_by_hand(pty)
-    there = on_it(pty, entries())
-    assert sums({**here, "/lib/rheorp2/app.py": app, **entries()}).items() <= there.items()
+    assert on_it(pty, entries()) == sums({**there, **some, **library_of(little), **entries()})
 
 
 @pytest.mark.slow
@@ -138,3 +167,15 @@ def test_mount_runs_the_checkout_with_nothing_written_and_leaves_the_port_free(b
 
 def test_package_json_is_made_of_the_one_list_of_files():
     subprocess.run([sys.executable, ROOT / "tools" / "package_json.py", "--check"], check=True)
+    listed = json.loads((ROOT / "package.json").read_text())["urls"]
+    assert {f"/lib/{name}": (ROOT / here).read_bytes() for name, here in listed} == as_copied()
+
+
+def test_what_cp_is_told_to_copy_holds_every_file_of_the_firmware(checkout):
+    ((_, _, _, *words), _) = commands("mpremote cp")
+    assert words == shlex.split(
+        "cp -r firmware/lib : + cp boards/RHEO_PICO/rheo_board.py :lib/ + cp firmware/boot.py firmware/main.py :"
+    )
+    copied = library_of(checkout)
+    copied["/lib/rheo_board.py"] = (checkout / "boards" / "RHEO_PICO" / "rheo_board.py").read_bytes()
+    assert as_copied().items() <= copied.items()

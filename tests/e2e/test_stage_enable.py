@@ -21,9 +21,10 @@ def enabled(dut):
     return dut.board.level("STAGE_ENABLE")
 
 
-def running(dut):
-    dut.load({1: {"duration_ms": 5_000, "amplitude_ua": 4_000}, 2: {"duration_ms": 5_000, "period_us": 2_500}})
-    dut.start()
+def running(dut, bench=False, **levers):
+    both = {"duration_ms": 5_000, "bench": bench}
+    dut.load({1: {"amplitude_ua": 4_000, **both}, 2: {"period_us": 2_500, **both}})
+    dut.call("start", token=dut.token, **levers)
     dut.run_ms(700)
     assert enabled(dut) == 1
     return dut
@@ -85,6 +86,25 @@ def test_it_rises_again_with_a_resume(dut):
     assert enabled(dut) == 0
 
 
+def test_a_cutoff_that_comes_first_takes_it_down_within_a_pass_of_the_legs(dut):
+    running(dut, bench=True, cutoff_ms=900)
+    dut.run_ms(400)
+    assert dut.call("result")["fault"] == "cutoff"
+    fell_ms, level = levels(dut)[-1]
+    assert level == 0 and 0 <= fell_ms - dut.leg_edges()[-1][0] / MS <= 10 + PASS_MS  # a period of 10 ms at the end
+
+
+def test_after_a_stalled_loop_has_starved_the_lease_it_falls_with_the_next_pass_and_stays_low(dut):
+    running(dut, bench=True)
+    dut.call("stall", token=dut.token, ms=700)
+    dut.run_ms(1_000)
+    assert dut.call("result")["fault"] == "underrun"
+    (stalled_us,) = [us for _, us, kind, _ in dut.events if kind == "stall"]
+    fell_ms, level = levels(dut)[-1]
+    assert level == 0 and 700 <= fell_ms - stalled_us / 1000 <= 700 + PASS_MS
+    assert [level for _, level in levels(dut)] == [1, 0]
+
+
 def test_armed_and_let_go_it_falls(dut):
     dut.load({1: {}})
     assert enabled(dut) == 1
@@ -105,7 +125,7 @@ def test_one_that_is_not_as_armed_is_found_by_the_next_pass(dut, value):
 
 
 def test_arming_is_refused_where_something_else_holds_it_high(dut):
-    dut.board.set_pin(BOARD["stage_enable"], True)
+    dut.board.mcu.gpio[BOARD["stage_enable"]].shorted = True
     with pytest.raises(Refusal, match="fault"):
         dut.load({1: {}})
     assert dut.call("status")["fault"] == "self_test"

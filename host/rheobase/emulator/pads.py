@@ -18,7 +18,12 @@ def pad_level(pin):
 
 
 class BoardPin(GPIOPin):
-    """A GPIO pin with a pad that reads back its own level and event-run PIO behind it."""
+    """A GPIO pin with a pad that reads back its own level and event-run PIO behind it.
+
+    shorted: None, or the level of something outside that is stronger than the pad's own drive.
+    """
+
+    shorted = None
 
     @property
     def input_value(self):
@@ -33,6 +38,8 @@ class BoardPin(GPIOPin):
     def status(self):
         """GPIOn_STATUS; INFROMPAD is the pad's own drive if it drives: what `stop` and the self-test look at."""
         status = GPIOPin.status.__get__(self)
+        if self.shorted is not None:
+            return status | _IN_FROM_PAD if self.shorted else status & ~_IN_FROM_PAD
         value = self.value
         if value in _DRIVEN and not self.pad_value & OUTPUT_DISABLE:
             status &= ~_IN_FROM_PAD
