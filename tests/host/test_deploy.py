@@ -293,10 +293,12 @@ def test_after_the_reset_its_serial_number_finds_the_board_and_not_another_at_it
     monkeypatch.setattr(discovery, "try_port", try_port)
     monkeypatch.setattr(deploy.mpremote, "run", lambda *words: "")
     monkeypatch.setattr(deploy.time, "sleep", lambda s: None)
-    assert deploy._restart("/dev/a", False, "new") == "/dev/b"
+    said = []
+    assert deploy._restart("/dev/a", False, "new", said.append) == "/dev/b"
+    assert said == ["The board came back at /dev/b."]
     monkeypatch.setattr(deploy, "RESET_S", 0.0)
     with pytest.raises(HostError, match="another board"):  # it never comes back
-        deploy._restart("/dev/a", False, "new")
+        deploy._restart("/dev/a", False, "new", said.append)
 
 
 def test_a_silent_board_gets_the_firmware_of_the_board_that_its_files_name(rheo, files, monkeypatch):

@@ -127,13 +127,13 @@ def test_these_verbs_refuse_port_emu(rheo, verb):
 
 
 def test_status_of_a_fault_names_it_and_what_to_do(rheo, board):
-    board.session.trip("electrode_open", 0)
+    board.session.trip("electrode_open", board.now_ms())
     answer = rheo("status", "-p", board.port)
     assert "An electrode or a lead has no contact." in answer.out and "Check leads" in answer.out
 
 
 def test_a_fault_whose_cause_is_there_is_not_cleared(rheo, board):
-    board.session.trip("interlock_open", 0)
+    board.session.trip("interlock_open", board.now_ms())
     board.output.causes.add("interlock_open")
     answer = rheo("clear-fault", "-p", board.port, "--json")
     assert answer.code == 6 and answer.error["code"] == "not_gone" and "interlock" in answer.error["message"]

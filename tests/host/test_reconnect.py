@@ -132,13 +132,14 @@ def test_with_a_reader_that_takes_half_of_it_every_answer_is_whole_or_none(board
 
 
 def test_two_hosts_that_write_into_each_other_cost_lines_and_execute_none_that_is_mixed(board):
-    with opened(board) as link, Thief(board.port) as other:
+    with opened(board) as link:
         link.call("configure", {"channels": {"1": CONFIG}})
-        line = frames.encode({"jsonrpc": "2.0", "id": 900, "method": "arm", "params": {}})
-        link.client.transport.write(line[:25])
-        other.write(frames.encode({"jsonrpc": "2.0", "method": "ack", "params": [0, 0]})[:-1])
-        link.client.transport.write(line[25:])
-        until(lambda: sum(board.server.bad.values()))
+        with Thief(board.port) as other:  # which takes answers too: from here on none is waited for
+            line = frames.encode({"jsonrpc": "2.0", "id": 900, "method": "arm", "params": {}})
+            link.client.transport.write(line[:25])
+            other.write(frames.encode({"jsonrpc": "2.0", "method": "ack", "params": [0, 0]})[:-1])
+            link.client.transport.write(line[25:])
+            until(lambda: sum(board.server.bad.values()))
         assert board.session.state == "loaded" and board.output.calls == []
 
 

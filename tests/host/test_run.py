@@ -131,7 +131,7 @@ def test_a_record_that_cannot_be_written_is_found_before_any_output(rheo, run_wo
 
 
 def test_a_board_in_fault_is_not_run_on(rheo, run_words, board):
-    board.session.trip("interlock_open", 0)
+    board.session.trip("interlock_open", board.now_ms())
     answer = rheo(*run_words, "--json")
     assert answer.code == 6 and answer.error["code"] == "interlock_open"
     assert "Close the interlock" in answer.error["hint"] and "`rheo clear-fault`" in answer.error["hint"]

@@ -37,7 +37,7 @@ def test_a_report_that_fails_never_fails_the_run(rheo, run_words, monkeypatch, e
 
 
 def test_a_session_in_fault_has_its_report_too(rheo, run_words, board):
-    threading.Timer(0.2, lambda: board.session.trip("electrode_open", 0)).start()
+    threading.Timer(0.2, lambda: board.session.trip("electrode_open", board.now_ms())).start()
     answer = rheo(*run_words, "--json")
     assert answer.code == 6
     assert Path(answer.json["data"]["report"]).read_text() == "report"
