@@ -17,13 +17,13 @@ from rheocore import calibration, frames
 
 BOARD = boards.load()
 SERIAL = "e600000000000001"
-LOAD_OHMS = 5000  # so up to 9.6 mA
+LOAD_OHMS = BOARD["compliance_mv"] // 12  # 12 mA are the compliance; calibrated up to 9.6 mA
 GAIN, OFFSET_UA, SENSE_GAIN = 1.04, 200, 0.97
 OFF = {"gain": {"1": GAIN}, "offset_ua": {"1": OFFSET_UA}, "sense_gain": {"1": SENSE_GAIN}}
 DAC_UA = BOARD["full_scale_ua"] / (BOARD["dac_top"] + 1)
 SENSE_UA = BOARD["sense_current_full_ua"] / 4096
 VOLT_UA = BOARD["sense_voltage_full_mv"] * 1000 / LOAD_OHMS / 4096
-TRAIN = {"period_us": 20_000, "width_us": 200, "ramp_up_ms": 1_000, "ramp_down_ms": 1_000, "duration_ms": 20_000}
+TRAIN = {"period_us": 20_000, "width_us": 200, "ramp_up_ms": 1_500, "ramp_down_ms": 1_500, "duration_ms": 20_000}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_after_a_power_cycle_the_true_current_is_what_is_set_and_what_is_measure
     dut = boot()
     dut.load({1: {**TRAIN, "max_ua": 20_000, "amplitude_ua": 12_000}})
     dut.start()
-    dut.run_ms(900)  # in the ramp, 0.5 % of full scale each 20 ms
+    dut.run_ms(1400)  # in the ramp, 0.5 % of full scale each 20 ms
     for set_ua in (12_000, 8_000, 2_000, 500):
         dut.call("amplitude", token=dut.token, channel=1, ua=set_ua)
         there = dut.board.run_until(lambda ua=set_ua: dut.telemetry[-1]["channels"][0][0] == ua, 3_000_000_000)
@@ -113,7 +113,10 @@ def test_a_damaged_file_keeps_the_board_from_arming_until_it_is_removed(boot):
     """One bit of one digit. Nothing of the file is used, no leg moves; without the file it arms, and is nominal."""
     dut = boot()
     rewritten(dut, lambda line: line[:-3] + bytes([line[-3] ^ 1]) + line[-2:])
-    assert dut.greet()["calibration"] == {"problem": "damaged", "channels": {"1": None, "2": None, "3": None}}
+    assert dut.greet()["calibration"] == {
+        "problem": "damaged",
+        "channels": {str(c["n"]): None for c in BOARD["channels"]},
+    }
     with pytest.raises(Refusal) as refused:
         dut.load({1: TRAIN}, bench=1)
     assert refused.value.args == ("bad_calibration", {"why": "it is damaged"})
@@ -128,16 +131,17 @@ def test_a_damaged_file_keeps_the_board_from_arming_until_it_is_removed(boot):
 
 
 def test_a_calibration_hides_no_current_at_zero(boot):
-    """The sense shows 700 uA at zero and is corrected by -500: 200 would pass arming, the 700 do not."""
+    """The sense shows 1.4 % of full scale at zero and is corrected by -1 %: 0.4 would pass arming, the 1.4 do not."""
+    percent_ua = BOARD["full_scale_ua"] // 100
 
-    def by_500_less(line):
+    def by_a_percent_less(line):
         rows = frames.decode(line)[0]["channels"]
-        return calibration.encode(BOARD["name"], SERIAL.upper(), {1: {**rows["1"], "sense": [0, -500]}})
+        return calibration.encode(BOARD["name"], SERIAL.upper(), {1: {**rows["1"], "sense": [0, -percent_ua]}})
 
     dut = boot()
-    rewritten(dut, by_500_less)
-    dut.board.stage.channels[1].sensed = lambda t_ns: (700.0, 0.0)  # whatever is commanded
-    assert dut.greet()["calibration"]["channels"]["1"]["sense"] == [0, -500]
+    rewritten(dut, by_a_percent_less)
+    dut.board.stage.channels[1].sensed = lambda t_ns: (1.4 * percent_ua, 0.0)  # whatever is commanded
+    assert dut.greet()["calibration"]["channels"]["1"]["sense"] == [0, -percent_ua]
     with pytest.raises(Refusal, match="fault"):
         dut.load({1: TRAIN})
     assert dut.call("status")["fault"] == "self_test" and not dut.leg_edges()

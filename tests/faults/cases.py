@@ -240,7 +240,14 @@ FAULTS = (
         "dma-read-overwritten", ({"poke": {"0x50000000": 0x20040100}},), **{**LOOP, "names": ("internal", "underrun")}
     ),
     Fault("dma-write-overwritten", ({"poke": {"0x50000004": 0x20040800}},), **LOOP),
-    on("dma-stopped", what=({"poke": {"0x50003010": 1}},)),  # the next renewal starts it again
+    on("dma-stopped", what=({"poke": {"0x50003010": 1}},), rates_hz=(2, 100)),  # the next renewal starts it again
+    Fault(  # four words in the FIFO last 10 ms, and a renewal comes every 20 ms
+        "dma-stopped-400hz",
+        ({"poke": {"0x50003010": 1}},),
+        promise="either",
+        names=("underrun",),
+        rates_hz=(400,),
+    ),
     Fault("cutoff-stopped", ({"poke": {"0x50000444": 0x10}},), **LOOP),
     Fault("leg-taken-by-pin", python("from machine import Pin\nPin(2, Pin.OUT, value=1)"), **LOOP),
     Fault("leg-forced-high", ({"poke": {"0x40014014": 0x306}},), **LOOP),
