@@ -24,6 +24,7 @@ def sha(path):
         return None
 """
 
+# A rheo_build that cannot be imported, for whatever reason, tells nothing: then the board is one without our firmware.
 _LOOK = """
 def names(folder):
     try:

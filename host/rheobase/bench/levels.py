@@ -79,7 +79,7 @@ def play(board, n, levels, told=lambda level: None):
                 told(found[-1])
             halt(client)
             _forget(board, n, cfg)
-        except BaseException as error:
+        except BaseException as error:  # Ctrl-C too: no way out of here without a stop
             own.make_safe(board, error)
             with contextlib.suppress(RheoError):  # a latched fault, a board that has gone
                 _forget(board, n, cfg)
