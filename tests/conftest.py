@@ -3,6 +3,7 @@
 import os
 import sys
 
+import ledger
 import pytest
 
 
@@ -13,6 +14,13 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Before any test module is read: what they know of the board comes from boards.load()."""
     os.environ["RHEO_BOARD"] = config.getoption("--board")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(ledger.Ledger(config.getoption("--board")))
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        ledger.note(item)
 
 
 def _say(*words):

@@ -126,6 +126,7 @@ WRONG = [
 ]  # fmt: skip
 
 
+@pytest.mark.req("REQ-120")
 @pytest.mark.parametrize(("change", "sentence"), WRONG, ids=[sentence[:50] for _, sentence in WRONG])
 def test_a_description_that_cannot_be_is_a_sentence_with_file_key_and_what_to_write(third, change, sentence):
     third(change)
@@ -151,6 +152,7 @@ def test_commands_answer_a_bad_description_with_exit_2_and_no_traceback(third, c
     assert "Traceback" not in err
 
 
+@pytest.mark.req("REQ-120")
 def test_neither_image_nor_deployed_files_nor_a_plain_micropython_build_come_of_it(third, folder, tmp_path):
     third(put(interlock=4))
     for make in (builder.snapshot, firmware_files.read_files):
@@ -237,6 +239,7 @@ def another(table):
     )  # fmt: skip
 
 
+@pytest.mark.req("REQ-120")
 def test_host_image_and_emulator_follow_a_third_board(third, board_image, monkeypatch):
     third(another)
     monkeypatch.setenv("RHEO_BOARD", "RHEO_THIRD")

@@ -120,6 +120,7 @@ def test_a_board_without_a_usb_serial_number_is_told_from_the_known_one_by_its_o
         scene.prove(serial="E69")
 
 
+@pytest.mark.req("REQ-036")
 def test_flash_that_reads_back_otherwise_is_not_taken_though_the_firmware_answers(scene):
     scene.flash = flash_with_one_other_bit = bytearray(comeback_image())
     flash_with_one_other_bit[-1] ^= 1

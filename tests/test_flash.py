@@ -339,11 +339,13 @@ def running(tmp_path, monkeypatch):
     return log
 
 
+@pytest.mark.req("REQ-038")
 def test_output_is_off_before_a_board_leaves_for_bootsel(tmp_path, running):
     assert flash.enter_bootloader("port") == (tmp_path / "RPI-RP2", "E6")
     assert running == ["halt", ("bootloader",)]
 
 
+@pytest.mark.req("REQ-038")
 def test_a_board_that_does_not_confirm_its_stop_stays_where_it_is(running, monkeypatch):
     from rheobase import halt
 

@@ -4,6 +4,7 @@ Python of the device is the counterfeit here: it drives a leg as a plain output,
 wipes the hook's mark, which nothing but the hook writes. So whatever takes the leg down and marks again is in C.
 """
 
+import pytest
 from rheobase import boards
 from rheobase.emulator import EmulatedBoard, rawrepl
 from rheobase.emulator.snapshot import in_child
@@ -67,6 +68,7 @@ def soft_reset_with_a_leg_high(board):
     }
 
 
+@pytest.mark.req("REQ-030")
 def test_soft_reset_takes_a_leg_low_that_no_python_looks_at(board_image):
     seen = in_child(soft_reset_with_a_leg_high, booted(board_image))
     assert seen["up"] == (1, 0)
@@ -74,6 +76,7 @@ def test_soft_reset_takes_a_leg_low_that_no_python_looks_at(board_image):
     assert seen["mark"] == MARK
 
 
+@pytest.mark.req("REQ-030")
 def test_soft_reset_takes_the_leg_low_before_the_port_stops_anything(board_image):
     """The port halts PWM slice 0 on its way down; when the leg falls it still runs."""
     assert in_child(soft_reset_with_a_leg_high, booted(board_image))["slice_runs"] == 1
@@ -87,6 +90,7 @@ def test_the_same_reset_on_stock_micropython_leaves_it_high(stock_image):
     assert seen["mark"] == 0
 
 
+@pytest.mark.req("REQ-032")
 def test_every_leg_and_set_point_of_the_description_is_overridden(board_image):
     seen = in_child(soft_reset_with_a_leg_high, booted(board_image))
     assert seen["legs"] == LEGS
@@ -99,6 +103,7 @@ def after_main_ended(board):
     return board.peek(MARK_AT), overridden(board, LEGS), overridden(board, DACS)
 
 
+@pytest.mark.req("REQ-044")
 def test_the_end_of_main_runs_the_kill_before_the_repl(board_image):
     assert in_child(after_main_ended, booted(board_image)) == (MARK, LEGS, DACS)
 
@@ -130,6 +135,7 @@ def machinery_around_soft_reset(board):
     return before, machinery(board)
 
 
+@pytest.mark.req("REQ-030", "REQ-033")
 def test_soft_reset_holds_every_item_and_stops_machines_and_dma_before_boot_py(board_image):
     before, after = in_child(machinery_around_soft_reset, booted(board_image))
     assert before == (0, 15, [0, 10])
@@ -139,6 +145,7 @@ def test_soft_reset_holds_every_item_and_stops_machines_and_dma_before_boot_py(b
     assert busy == []
 
 
+@pytest.mark.req("REQ-031")
 def test_cold_boot_closes_the_pads_before_any_python(board_image):
     """The kill that follows _boot.py also overrides the set-points: when the first mark is there it has not run yet."""
     board = EmulatedBoard(board_image)
@@ -149,6 +156,7 @@ def test_cold_boot_closes_the_pads_before_any_python(board_image):
     assert [ctrl(board, pin) for pin in ENABLE] == [0x3200 | 0x1F for _ in ENABLE]
 
 
+@pytest.mark.req("REQ-036")
 def test_frozen_firmware_is_the_firmware_of_this_tree(board_image):
     def asks(board):
         code = "import rheo_build, sys\nprint(rheo_build.HASH, rheo_build.ORIGIN, sys.implementation._machine)\n"

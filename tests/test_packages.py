@@ -173,6 +173,7 @@ def test_an_engineers_first_walk_goes_as_the_docs_say(installed, board_image):
     walk.with_the_image(installed)
 
 
+@pytest.mark.req("REQ-034")
 @pytest.mark.slow
 def test_deployed_onto_stock_micropython_it_says_that_it_is_files_and_arms_for_the_bench_only(installed, stock_image):
     """The walk's other half, 50 s of processor time: `rheo deploy`, mpremote on the same port, a session."""

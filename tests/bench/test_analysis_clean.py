@@ -13,6 +13,8 @@ from bench.planted import MS, RATES, US, Bench, S
 from rheobase.bench.analysis import analyse
 from rheobase.bench.expected import expected
 
+pytestmark = pytest.mark.req("REQ-131")
+
 
 def codes(result):
     return {(f["code"], f["verdict"]) for f in result.findings}

@@ -13,6 +13,8 @@ from bench.planted import MS, NS, RATES, US, Bench, S
 from rheobase.bench.analysis import analyse
 from rheobase.bench.capture import Signal
 
+pytestmark = pytest.mark.req("REQ-131")
+
 CONTINUOUS = planted.cfg("continuous")
 ONE_TICK = US
 SEEDS = range(4)

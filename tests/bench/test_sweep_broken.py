@@ -81,6 +81,7 @@ def swept(image_bin, cell, folder):
         return sweep.Sweep(board, plan, folder, {}, hand).run()[0]
 
 
+@pytest.mark.req("REQ-001", "REQ-132")
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_sweep_fails_a_firmware_with_one_constant_changed(tmp_path, name):
     *change, cell, says = BROKEN[name]

@@ -43,11 +43,13 @@ def test_the_bounds_are_10_per_cent_and_1_per_cent_of_full_scale_and_the_step_10
     assert corrected(50_000, (-3_847, -192)) == 47_884  # 50 mA less 3.847 % less 192 uA: 47884.5, rounded down
 
 
+@pytest.mark.req("REQ-054")
 @given(CORRECTIONS)
 def test_zero_stays_zero_whatever_the_offset(correction):
     assert corrected(0, correction) == duty(0, correction) == 0
 
 
+@pytest.mark.req("REQ-054")
 @PROPERTY
 @given(CORRECTIONS, st.integers(1, FULL_UA))
 def test_a_set_point_is_never_more_than_its_share_by_the_bounds_and_saturates_at_full_scale(correction, ua):
@@ -100,6 +102,7 @@ def test_no_file_is_nominal_and_no_problem():
     assert read.set(1) == read.sense(1) == calibration.NOMINAL
 
 
+@pytest.mark.req("REQ-055")
 def test_every_byte_changed_to_any_other_is_found():
     line = stored()
     for i in range(len(line)):
@@ -115,6 +118,7 @@ def test_cut_short_grown_and_empty_files_are_damaged():
     assert problem(b"\xff" * 4096) == problem(b"\0" * 200) == "damaged"
 
 
+@pytest.mark.req("REQ-055")
 @pytest.mark.parametrize(("board", "serial"), [("RHEO_PICO", "E600000000000002"), ("OTHER", SERIAL)])
 def test_a_file_from_another_board_is_refused(board, serial):
     assert problem(stored(board=board, serial=serial)) == "foreign"

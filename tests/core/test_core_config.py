@@ -48,6 +48,7 @@ def fields():
         yield pytest.param(dict(BASE, **DUTY), name, low, high, id=f"duty-{name}")
 
 
+@pytest.mark.req("REQ-065")
 @pytest.mark.parametrize(("cfg", "name", "low", "high"), list(fields()))
 def test_each_field_is_bounded_typed_and_needed(cfg, name, low, high):
     assert refusal(dict(cfg, **{name: low - 1})) == ("too_low", name)
@@ -84,6 +85,7 @@ def test_what_is_no_object_is_refused(garbage):
     assert refusal(garbage) == ("wrong_type", "channel")
 
 
+@pytest.mark.req("REQ-065")
 def test_unknown_fields_and_fields_of_another_kind_are_refused():
     assert refusal(dict(BASE, widht_us=100)) == ("unknown", "widht_us")
     assert refusal({**BASE, "x" * 99: 1}) == ("unknown", "x" * 32)

@@ -15,6 +15,7 @@ def told(readings, set_ua=5_000, pulses=10):
     return [contact.judge(set_ua, ua, mv, pulses + k) for k, (ua, mv) in enumerate(readings)]
 
 
+@pytest.mark.req("REQ-052")
 @pytest.mark.parametrize(
     ("bad", "fault"),
     [
@@ -70,6 +71,7 @@ def test_a_stretch_that_begins_forgets_the_readings_before():
     assert contact.judge(5_000, 0, 60_000, 10) is None
 
 
+@pytest.mark.req("REQ-018")
 @pytest.mark.parametrize("state", messages.STATES)
 @pytest.mark.parametrize("cause", ["watchdog", "software", "run_pin", "power"])
 def test_a_reset_latches_what_it_interrupted_and_keeps_what_was_left(state, cause):

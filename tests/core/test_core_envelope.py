@@ -89,6 +89,7 @@ def test_phase_names_the_ramps_of_the_whole_train():
     assert names == ["ramp_up", "ramp_up", "run", "run", "ramp_down", "ramp_down"]
 
 
+@pytest.mark.req("REQ-050")
 @pytest.mark.parametrize("full_scale_ua", [50_000, 10_000, 100_000])
 def test_the_largest_step_is_half_a_percent_of_full_scale(full_scale_ua):
     assert STEP_PER_MILLE == 5

@@ -61,6 +61,7 @@ def test_the_dma_reads_exactly_the_plans_words_in_order_and_all_are_counted(seed
     assert feed.last_pulse == made[-1][3]
 
 
+@pytest.mark.req("REQ-014")
 @PROPERTY
 @given(st.integers(0, 2**32 - 1))
 def test_a_lease_is_never_longer_than_100_ms_nor_longer_than_the_ring(seed):
@@ -112,6 +113,7 @@ def test_charge_is_counted_at_the_set_point_of_the_pass(ua):
     assert feed.charge_pc < 1_000_000
 
 
+@pytest.mark.req("REQ-046")
 @pytest.mark.parametrize(
     ("now_ms", "played", "in_time"),
     [
@@ -162,6 +164,7 @@ def test_a_place_outside_of_the_ring_is_refused_and_nothing_is_counted():
     assert (feed.read, feed.played, feed.pulses) == (0, 0, 0)
 
 
+@pytest.mark.req("REQ-046")
 @pytest.mark.parametrize("half", [0, 1])
 def test_a_word_that_changed_in_the_ring_is_found_as_soon_as_it_is_read(half):
     feed = fresh(Plan(BASE))

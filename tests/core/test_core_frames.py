@@ -42,6 +42,7 @@ def test_the_letters_of_a_frame():
 LINE = frames.encode({"jsonrpc": "2.0", "id": 12, "method": "start", "params": {"token": 5, "channels": [1, 2]}})
 
 
+@pytest.mark.req("REQ-080")
 @pytest.mark.parametrize("place", range(len(LINE) - 1))
 def test_any_one_byte_damaged_is_an_error_and_never_another_message(place):
     good = frames.decode(LINE)

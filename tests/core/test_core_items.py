@@ -1,5 +1,6 @@
 """The item word: two halves of 16 bits, fields where the PIO program looks for them, durations that add up."""
 
+import pytest
 from core.draw import PROPERTY
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ def test_word_is_what_a_gap_in_us_asks_for_and_lasts_the_sum_of_its_parts(width_
     assert items.duration_us(value) == items.min_period_us(width_us, gap_us) + rest_us
 
 
+@pytest.mark.req("REQ-065")
 @PROPERTY
 @given(st.integers(0, 2**32 - 1))
 def test_any_word_has_a_duration_within_the_hardware_caps(value):

@@ -33,6 +33,7 @@ def test_a_configuration_that_cannot_be_played_is_refused_as_config_says():
 SLOW = dict(BASE, ramp_up_ms=5_000, ramp_down_ms=5_000)
 
 
+@pytest.mark.req("REQ-063")
 @pytest.mark.parametrize(
     ("cfg", "binds", "cap_ua"),
     [
@@ -50,11 +51,13 @@ def test_the_lowest_cap_binds_and_is_named(cfg, binds, cap_ua):
     assert codes(dict(cfg, amplitude_ua=cap_ua + 1)) == ["limit_" + binds]
 
 
+@pytest.mark.req("REQ-063")
 def test_a_stronger_board_leaves_the_electrodes_cap():
     assert limits.amplitude_max_ua(dict(SLOW, max_ua=100_000), STRONG) == ("electrode", 60_000)
     assert limits.amplitude_max_ua(dict(SLOW, max_ua=100_000, mode="nmes"), STRONG)[1] == 100_000
 
 
+@pytest.mark.req("REQ-064")
 @pytest.mark.parametrize(
     ("cfg", "longest_ms"),
     [
@@ -70,6 +73,7 @@ def test_a_session_is_bounded_by_electrode_and_mode(cfg, longest_ms):
         assert codes(dict(cfg, duration_ms=longest_ms + 1)) == ["limit_duration"]
 
 
+@pytest.mark.req("REQ-063")
 def test_the_slew_cap_is_what_the_shorter_ramp_climbs_in_the_devices_steps():
     """250 uA (0.5 % of 50 mA) every 20 ms: 40 mA take 3.2 s."""
     cfg = dict(BASE, max_ua=50_000, amplitude_ua=40_000, duration_ms=20_000, ramp_up_ms=3_200, ramp_down_ms=3_200)
@@ -126,12 +130,14 @@ def test_every_needle_and_pad_that_can_be_typed_has_an_area_that_can_be_sent():
     assert AREA_CMM2["skin"] == (100 * 100, 40_000 * 100)  # order.electrodes' ends, in mm2
 
 
+@pytest.mark.req("REQ-060")
 def test_an_electrode_that_nobody_tells_is_the_worst_case():
     assert area_cmm2(NEEDLE) == ASSUMED_CMM2["needle"] == needle_cmm2(160, 15_000)
     assert area_cmm2(BASE) == 250_000
     assert area_cmm2(NEEDLE_A) == 2_356
 
 
+@pytest.mark.req("REQ-060")
 @pytest.mark.parametrize(("us", "ma"), [(100, 36.4), (250, 14.6), (600, 6.1)])
 def test_the_k_caps_of_needle_a(us, ma):
     cfg = dict(NEEDLE_A, width_us=us, period_us=500_000)
@@ -143,6 +149,7 @@ def test_a_needle_at_2_hz_250_us_10_ma_passes():
     assert limits.judge(cfg, BOARD) == [] and limits.warnings(cfg, BOARD) == []
 
 
+@pytest.mark.req("REQ-060")
 def test_the_same_at_20_ma_is_beyond_k_charge_density_and_current_density():
     cfg = dict(NEEDLE_A, period_us=500_000, width_us=250, max_ua=20_000, amplitude_ua=20_000)
     found = caps(cfg)
@@ -150,6 +157,7 @@ def test_the_same_at_20_ma_is_beyond_k_charge_density_and_current_density():
     assert min(found["rms"], found["energy"], found["power_density"]) > 20_000
 
 
+@pytest.mark.req("REQ-062")
 @pytest.mark.parametrize(
     "cfg",
     [
@@ -175,6 +183,7 @@ EACH_FORMULA = [
 ]
 
 
+@pytest.mark.req("REQ-062")
 @pytest.mark.parametrize(("name", "cfg", "ma"), EACH_FORMULA, ids=[name for name, _, _ in EACH_FORMULA])
 def test_each_formulas_cap_is_the_one_computed_by_hand(name, cfg, ma):
     cap_ua = caps(cfg)[name]
@@ -188,6 +197,7 @@ def test_each_formulas_cap_is_the_one_computed_by_hand(name, cfg, ma):
         ]
 
 
+@pytest.mark.req("REQ-062")
 def test_only_the_current_density_is_lifted_by_an_acknowledgement():
     cfg = dict(NEEDLE_A, period_us=10_000, width_us=200, max_ua=20_000, amplitude_ua=5_000)
     assert codes(cfg) == ["limit_current_density"]
@@ -234,6 +244,7 @@ def test_k_between_1_5_and_1_75_is_a_warning(ua, found):
     assert [code for code, *_ in limits.warnings(dict(cfg, amplitude_ua=ua), BOARD)] == found
 
 
+@pytest.mark.req("REQ-105")
 def test_an_active_output_and_an_acknowledged_density_are_warnings():
     assert limits.warnings(dict(SLOW, max_ua=20_000, amplitude_ua=10_001), BOARD) == [
         ("output_active", "amplitude_ua", 10_001, 10_000)

@@ -68,6 +68,7 @@ def train(cfg):
 STEADY = ("continuous", "burst", "alternating")
 
 
+@pytest.mark.req("REQ-005")
 @PROPERTY
 @given(trains(), DURATIONS_US)
 def test_items_add_up_to_the_duration_exactly(cfg, duration_us):
@@ -97,6 +98,7 @@ def test_a_period_within_a_few_us_of_whole_items_is_still_exact(items_long, beyo
     assert all(0 <= word < 1 << 32 and items.duration_us(word) == dur_us for _, word, dur_us, _ in made)
 
 
+@pytest.mark.req("REQ-065")
 @pytest.mark.parametrize("duration_us", range(8))
 def test_less_than_the_shortest_item_makes_none(duration_us):
     """The one way in which the sum may miss the duration: by less than 8 us."""
@@ -126,6 +128,7 @@ def test_each_pulse_ends_within_the_train(cfg, duration_us):
             assert at_us + items.LEAD_US + 2 * (word & 0x3FF) + cfg["gap_us"] <= duration_us
 
 
+@pytest.mark.req("REQ-005")
 @THOROUGH
 @given(trains(STEADY), DURATIONS_US)
 def test_every_pulse_begins_when_the_contract_says(cfg, duration_us):
@@ -219,6 +222,7 @@ def test_after_a_pause_the_plan_starts_its_cycle_anew_and_replays_nothing(kind):
         assert [item[1:] for item in again[: max(0, same)]] == [item[1:] for item in whole[: max(0, same)]]
 
 
+@pytest.mark.req("REQ-022")
 @pytest.mark.parametrize("kind", config.KINDS)
 def test_a_finished_plan_stays_finished(kind):
     plan = Plan(EACH_KIND[kind], 50_000)

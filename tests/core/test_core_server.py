@@ -102,12 +102,14 @@ def test_nothing_but_stop_status_and_hello_is_answered_before_hello():
             assert reply == "hello_first"
 
 
+@pytest.mark.req("REQ-082")
 def test_another_wire_version_is_refused_and_does_not_greet():
     host = Host()
     assert host.ask("hello", wire=messages.WIRE + 1) == "wire_mismatch"
     assert host.ask("configure", channels={"1": CFG}) == "hello_first"
 
 
+@pytest.mark.req("REQ-080")
 def test_a_request_id_is_never_executed_twice_and_its_reply_is_repeated():
     host = Host()
     host.hello()
@@ -130,6 +132,7 @@ def test_hello_begins_a_new_dialogue_with_lower_ids():
     assert host.ask("configure", channels={"1": CFG}) == {"state": "loaded"}
 
 
+@pytest.mark.req("REQ-080")
 def test_a_hello_that_is_refused_begins_no_dialogue_so_no_old_line_runs_again():
     host = Host()
     host.hello()
@@ -200,6 +203,7 @@ def test_a_notification_gets_no_reply_and_an_odd_one_is_counted():
     assert host.server.bad["rejected"] == 7
 
 
+@pytest.mark.req("REQ-081")
 @pytest.mark.parametrize(("method", "params"), [("start", {}), ("amplitude", {"channel": 1, "ua": 1}), ("resume", {})])
 def test_what_raises_output_needs_the_sessions_token(method, params):
     host = Host()
@@ -211,6 +215,7 @@ def test_what_raises_output_needs_the_sessions_token(method, params):
     assert "start" not in host.bench.output.calls
 
 
+@pytest.mark.req("REQ-020", "REQ-081")
 def test_a_second_host_may_stop_without_a_token():
     host = Host()
     host.started()
@@ -219,6 +224,7 @@ def test_a_second_host_may_stop_without_a_token():
     assert host.ask("result")["stop_reason"] == "operator_key"
 
 
+@pytest.mark.req("REQ-067")
 @pytest.mark.parametrize(
     ("channels", "name"),
     [
@@ -237,6 +243,7 @@ def test_a_configuration_is_refused_as_a_whole(channels, name):
     assert host.bench.session.state == "idle" and host.bench.session.channels == {}
 
 
+@pytest.mark.req("REQ-067")
 def test_an_amplitude_is_capped_by_the_lowest_cap():
     host = Host()
     host.hello()
@@ -248,6 +255,7 @@ def test_an_amplitude_is_capped_by_the_lowest_cap():
     assert host.ask("amplitude", token=token, channel=2, ua=0) == "invalid_params"
 
 
+@pytest.mark.req("REQ-034")
 def test_a_board_without_the_reset_hook_arms_for_the_bench_only():
     host = Host(c_hook=False)
     host.hello()
@@ -259,6 +267,7 @@ def test_a_board_without_the_reset_hook_arms_for_the_bench_only():
     assert host.ask("arm", bench=1)["state"] == "armed"
 
 
+@pytest.mark.req("REQ-013")
 def test_clear_fault_is_refused_while_the_interlock_is_open():
     host = Host()
     host.started()

@@ -50,6 +50,7 @@ def settled(made):
 # -- the ordinary way ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-022")
 def test_a_session_ends_by_itself_with_every_pulse_counted():
     made = bench(c1=SHORT)
     made.run(10_000, until=lambda: made.session.state == "done")
@@ -126,6 +127,7 @@ def test_start_after_the_guard_latched_is_refused_and_counts_nothing():
     settled(made)
 
 
+@pytest.mark.req("REQ-050")
 def test_the_set_point_never_jumps_whatever_the_operator_asks():
     """The fake refuses a step above 0.5 % of full scale; here the target leaps about in every state of the train."""
     made = bench(c1=dict(SHORT, duration_ms=6_000))
@@ -141,6 +143,7 @@ def test_the_set_point_never_jumps_whatever_the_operator_asks():
     settled(made)
 
 
+@pytest.mark.req("REQ-051")
 @pytest.mark.parametrize("ua", [-1, 10_001])
 def test_an_amplitude_beyond_the_cap_is_refused_and_changes_nothing(ua):
     made = bench(c1=SHORT)
@@ -165,6 +168,7 @@ def test_resume_starts_only_the_channels_that_had_been_started():
     settled(made)
 
 
+@pytest.mark.req("REQ-020")
 @pytest.mark.parametrize("reason", messages.STOP_REASONS)
 @pytest.mark.parametrize("at_ms", [0, 1, 17, 250, 499, 1_234, 2_600, 2_999])
 def test_stop_ends_at_any_time_with_every_pulse_counted(reason, at_ms):
@@ -175,6 +179,7 @@ def test_stop_ends_at_any_time_with_every_pulse_counted(reason, at_ms):
     settled(made)
 
 
+@pytest.mark.req("REQ-020")
 def test_stop_is_harmless_in_every_state():
     made = Bench(BOARD, Session)
     for step in (lambda: None, made.session.greet, lambda: made.session.configure({1: SHORT})):
@@ -187,6 +192,7 @@ def test_stop_is_harmless_in_every_state():
     assert (made.session.state, made.session.fault) == ("fault", "internal")
 
 
+@pytest.mark.req("REQ-023")
 def test_pause_ends_output_and_resume_ramps_from_zero_for_what_is_left():
     made = bench(c1=SHORT)
     session = made.session
@@ -207,6 +213,7 @@ def test_pause_ends_output_and_resume_ramps_from_zero_for_what_is_left():
     assert abs(session.duration_ms(made.now_ms) - 3_000) <= 20 + items.ITEM_MAX_US // 1000
 
 
+@pytest.mark.req("REQ-064")
 @PROPERTY
 @given(st.integers(0, 2**32 - 1))
 def test_however_often_it_is_paused_a_session_delivers_its_duration_and_counts_exactly(seed):
@@ -228,6 +235,7 @@ def test_however_often_it_is_paused_a_session_delivers_its_duration_and_counts_e
     assert -stretches * items.ITEM_MAX_US // 1000 - 1 <= over_ms <= 21 * stretches
 
 
+@pytest.mark.req("REQ-023")
 def test_a_pause_of_more_than_5_minutes_ends_the_session():
     made = bench(c1=SHORT)
     made.run(1_000)
@@ -242,6 +250,7 @@ def test_a_pause_of_more_than_5_minutes_ends_the_session():
 # -- what ends output without being asked --------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-042")
 def test_an_armed_board_disarms_itself_after_60_s_however_alive_the_host():
     made = Bench(BOARD, Session)
     made.up({1: SHORT}, start=False)
@@ -252,6 +261,7 @@ def test_an_armed_board_disarms_itself_after_60_s_however_alive_the_host():
     assert made.output.calls[-1] == "hold"
 
 
+@pytest.mark.req("REQ-021")
 @pytest.mark.parametrize("state", ["armed", "run", "paused"])
 def test_a_silent_host_is_lost_after_1_s(state):
     made = Bench(BOARD, Session)
@@ -267,6 +277,7 @@ def test_a_silent_host_is_lost_after_1_s(state):
     settled(made)
 
 
+@pytest.mark.req("REQ-021")
 @pytest.mark.parametrize("token", [0, None, 1_000, 1_002])
 def test_another_hosts_keepalive_does_not_keep_a_dead_owners_session_alive(token):
     made = bench(c1=SHORT)
@@ -285,6 +296,7 @@ def test_an_idle_board_waits_for_its_host_for_ever():
     assert made.session.state == "idle"
 
 
+@pytest.mark.req("REQ-013")
 @pytest.mark.parametrize("fault", sorted(faults.FAULTS))
 @pytest.mark.parametrize("at_ms", [0, 13, 777])
 def test_every_fault_ends_output_and_is_latched_and_counted(fault, at_ms):
@@ -312,6 +324,7 @@ def test_a_pulse_cut_by_a_hard_end_counts_as_truncated_and_not_as_a_pulse():
     assert seen == {0, 1}
 
 
+@pytest.mark.req("REQ-012")
 def test_an_open_interlock_latches_in_any_state_that_could_put_out():
     for state in ("armed", "run", "paused"):
         made = Bench(BOARD, Session)
@@ -325,6 +338,7 @@ def test_an_open_interlock_latches_in_any_state_that_could_put_out():
         settled(made)
 
 
+@pytest.mark.req("REQ-041")
 @pytest.mark.parametrize("call", ["arm", "resume"])
 def test_arming_is_refused_and_latched_with_the_interlock_open_or_a_failed_self_test(call):
     for fault in ("interlock_open", "self_test", "clock"):
@@ -347,6 +361,7 @@ def test_arming_is_refused_and_latched_with_the_interlock_open_or_a_failed_self_
         assert "start" not in made.output.calls[-2:]
 
 
+@pytest.mark.req("REQ-014")
 def test_a_loop_that_stalled_ends_in_underrun_and_feeds_no_more():
     made = bench(c1=SHORT)
     made.run(700)
@@ -360,6 +375,7 @@ def test_a_loop_that_stalled_ends_in_underrun_and_feeds_no_more():
     assert reported(made.session, 1)[0] - pulses_before <= 10 + 5
 
 
+@pytest.mark.req("REQ-064")
 def test_a_channel_that_joins_late_may_not_outlast_the_longest_session():
     """Needles: 30 min from the beginning of the session, pauses excluded; a shorter rest may still join."""
     needle = dict(SHORT, electrode="needle", mode="dnes", period_us=500_000, duration_ms=1_800_000)
@@ -401,6 +417,7 @@ def calls(session, now_ms):
     }
 
 
+@pytest.mark.req("REQ-013")
 @pytest.mark.parametrize("call", ["configure", "arm", "start", "amplitude", "pause", "resume"])
 def test_in_fault_every_call_is_refused_by_the_faults_name(call):
     made = bench(c1=SHORT)
@@ -413,6 +430,7 @@ def test_in_fault_every_call_is_refused_by_the_faults_name(call):
     assert made.session.state == "fault"
 
 
+@pytest.mark.req("REQ-013")
 def test_clear_is_refused_while_the_cause_is_there():
     made = bench(c1=SHORT)
     made.output.open_interlock()
@@ -495,6 +513,7 @@ ONWARD = {
 }
 
 
+@pytest.mark.req("REQ-007")
 @THOROUGH
 @given(st.integers(0, 2**32 - 1))
 def test_whatever_is_called_the_counts_are_true_and_output_is_on_only_while_live(seed):
@@ -553,6 +572,7 @@ def test_whatever_is_called_the_counts_are_true_and_output_is_on_only_while_live
         assert there in NEXT[here], f"{here} -> {there}"
 
 
+@pytest.mark.req("REQ-045")
 @pytest.mark.parametrize("state", ["idle", "done", "loaded", "safe", "fault", "rum"])
 def test_a_state_gone_wrong_while_pulses_play_ends_them_as_an_internal_fault(state):
     made = bench(c1=SHORT)
@@ -564,6 +584,7 @@ def test_a_state_gone_wrong_while_pulses_play_ends_them_as_an_internal_fault(sta
     assert (made.session.state, made.session.fault) == ("fault", "internal")
 
 
+@pytest.mark.req("REQ-045")
 def test_a_state_that_there_is_not_is_an_internal_fault_even_with_nothing_playing():
     made = Bench(BOARD, Session)
     made.session.state = "rum"
@@ -571,6 +592,7 @@ def test_a_state_that_there_is_not_is_an_internal_fault_even_with_nothing_playin
     assert (made.session.state, made.session.fault) == ("fault", "internal")
 
 
+@pytest.mark.req("REQ-045")
 @pytest.mark.parametrize("target_ua", [-1, 10_001, 2**29])
 def test_a_target_that_nobody_may_have_set_is_an_internal_fault(target_ua):
     made = bench(c1=SHORT)
@@ -581,6 +603,7 @@ def test_a_target_that_nobody_may_have_set_is_an_internal_fault(target_ua):
     assert made.output.quiet()
 
 
+@pytest.mark.req("REQ-041", "REQ-053")
 def test_arming_is_refused_and_latched_while_the_supply_is_low():
     made = Bench(BOARD, Session)
     made.session.greet()
@@ -596,6 +619,7 @@ def test_arming_is_refused_and_latched_while_the_supply_is_low():
     assert made.session.state == "idle"
 
 
+@pytest.mark.req("REQ-015")
 def test_the_hardware_end_is_that_of_the_channels_that_play_not_of_those_that_wait():
     """The fake refuses a cutoff that is not 250 ms after the longest train that plays."""
     made = Bench(BOARD, Session)
@@ -611,6 +635,7 @@ def test_the_hardware_end_is_that_of_the_channels_that_play_not_of_those_that_wa
     settled(made)
 
 
+@pytest.mark.req("REQ-045")
 @pytest.mark.parametrize(("playing", "state"), [(True, "armed"), (True, "paused"), (False, "run"), (False, "ramp_up")])
 def test_a_busy_state_that_does_not_fit_what_plays_is_an_internal_fault(playing, state):
     made = Bench(BOARD, Session)
@@ -632,6 +657,7 @@ def test_the_time_of_a_stretch_is_counted_once_when_a_stop_meets_a_latched_guard
     assert made.session.duration_ms(made.now_ms) == 1_000
 
 
+@pytest.mark.req("REQ-012")
 def test_the_guards_word_is_asked_once_so_that_a_passing_reading_is_not_latched_as_no_fault():
     made = bench(c1=SHORT)
     made.run(600)
@@ -641,6 +667,7 @@ def test_the_guards_word_is_asked_once_so_that_a_passing_reading_is_not_latched_
     assert (made.session.fault, made.session.fault_channel) == ("internal", None)
 
 
+@pytest.mark.req("REQ-018")
 def test_a_part_of_the_remainder_leaves_the_rest_and_no_more():
     """30 s of which 5 are delivered leave 25; of these a session of 2 s leaves 23, to 40 ms: a pass each."""
     made = Bench(BOARD, Session)

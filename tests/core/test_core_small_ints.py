@@ -93,6 +93,7 @@ def test_charge_is_counted_in_small_integers_however_much_it_is():
     assert feed.charge_uc == feed.pulses * 1_023 * 100_000 // 1_000_000 > 1 << 23
 
 
+@pytest.mark.req("REQ-047")
 @pytest.mark.parametrize("ident", library.shipped_ids())
 def test_every_preset_computes_in_small_integers(ident):
     cfg = compact(library.load(ident), 0)

@@ -44,6 +44,7 @@ def at_its_highest(rng, duty=None):
     return cfg, binds
 
 
+@pytest.mark.req("REQ-066")
 @PROPERTY
 @given(SEEDS)
 def test_no_accepted_train_exceeds_a_limit_at_any_moment_of_it(seed):
@@ -52,6 +53,7 @@ def test_no_accepted_train_exceeds_a_limit_at_any_moment_of_it(seed):
         assert formulas.exceeded(cfg, ma, width_us, hz) == set()
 
 
+@pytest.mark.req("REQ-063")
 @THOROUGH
 @given(SEEDS)
 def test_one_microampere_more_breaks_the_limit_that_binds(seed):
@@ -106,6 +108,7 @@ def duty_over_the_densest(cfg):
     return width / period / max(width_us / period_us for period_us, width_us in cycle(cfg))
 
 
+@pytest.mark.req("REQ-066")
 @PROPERTY
 @given(trains(kinds=("modulated",), duty=False))
 def test_a_modulation_is_never_judged_below_its_densest_pulse(cfg):
@@ -160,6 +163,7 @@ def strong_train(rng):
     return cfg
 
 
+@pytest.mark.req("REQ-061")
 @PROPERTY
 @given(SEEDS)
 def test_no_accepted_session_exceeds_the_sum_at_any_moment_however_its_pulses_fall(seed):
@@ -197,6 +201,7 @@ def test_a_channel_on_its_way_down_counts_with_what_it_still_has():
     session.amplitude(2, 28_000)
 
 
+@pytest.mark.req("REQ-061")
 @pytest.mark.parametrize("seed", range(6))
 def test_raising_and_lowering_channels_never_takes_the_set_points_beyond_the_sum(seed):
     """300 amplitudes asked for in a running session, at every pass of 20 ms: what is refused names the highest that

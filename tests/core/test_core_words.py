@@ -41,6 +41,7 @@ def test_reasons_and_faults_are_the_contracts_list():
     assert set(HARD) < set(faults.FAULTS)
 
 
+@pytest.mark.req("REQ-104")
 @pytest.mark.parametrize("name", CONTRACT)
 def test_every_reason_has_a_sentence_and_every_fault_a_remedy(name):
     assert faults.sentence(name).endswith(".")

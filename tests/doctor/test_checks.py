@@ -93,6 +93,7 @@ def test_an_older_firmware_that_tells_no_more_is_one_warning(board, doctor, monk
     assert not {"clock", "guard", "supply", "files", "flash"} & set(checks)
 
 
+@pytest.mark.req("REQ-035")
 def test_a_module_that_stands_in_for_one_that_the_firmware_imports_is_found(make, doctor):
     make(info={"firmware": FILES}).inspection["files"] = ["lib/", "lib/json.py", "lib/mine.py", "lib/rheocore/"]
     checks, _ = doctor()

@@ -9,6 +9,7 @@ import math
 import re
 import xml.etree.ElementTree as ET
 
+import pytest
 from rheobase import boards, paths
 from rheobase.wording import WORDING
 
@@ -74,6 +75,7 @@ def says(*values):
     return [v for v in values if v not in FLAT] == []
 
 
+@pytest.mark.req("REQ-121")
 def test_ratings_in_the_text_are_the_boards():
     assert BOARD["dac_top"] == 4095 and BOARD["clk_sys_hz"] == 125_000_000 and BOARD["isolated"]
     assert says("12 bit", "125 MHz / 4096 = 30.5 kHz", f"0 to {BOARD['full_scale_ua'] // 1000} mA")
@@ -82,6 +84,7 @@ def test_ratings_in_the_text_are_the_boards():
     assert BOARD["max_ua"] == BOARD["full_scale_ua"]
 
 
+@pytest.mark.req("REQ-121")
 def test_charge_and_capacitor_follow_from_full_scale_and_the_longest_width():
     amps, volts = BOARD["full_scale_ua"] * 1e-6, BOARD["compliance_mv"] / 1000
     charge = amps * WIDTH_S
@@ -112,6 +115,7 @@ def test_ripple_and_settling_follow_from_filter_and_pwm():
     assert says(f"ln 500 = {tau * math.log(500) * 1000:.0f} ms", f"{BOARD['full_scale_ua'] / 4096:.1f} µA")
 
 
+@pytest.mark.req("REQ-121")
 def test_the_interlocks_times_follow_from_its_parts():
     top, tau = 3.3 * 4.7 / (4.7 + 0.33), 5.7e3 * 10e-9
     early, late = tau * math.log(top / 2.0), tau * math.log(top / 0.8)
@@ -155,6 +159,7 @@ def test_every_test_that_the_page_names_is_there():
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (path, name)
 
 
+@pytest.mark.req("REQ-108")
 def test_the_page_claims_no_more_than_the_wording():
     assert "> " + WORDING in TEXT
     assert not re.search(

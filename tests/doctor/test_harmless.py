@@ -31,6 +31,7 @@ def test_a_board_at_its_repl_is_left_there(make, doctor):
     assert board.repl and board.breaks == 0 and checks["handshake"]["status"] == "warn" and code == 0
 
 
+@pytest.mark.req("REQ-123")
 def test_beside_a_session_the_board_hears_no_word_of_doctors(session, board, doctor):
     before, seen = board.session.channels[1].pulses_now(), list(board.seen)
     checks, code = doctor()
@@ -64,6 +65,7 @@ def files_of(port):
     return there
 
 
+@pytest.mark.req("REQ-123")
 def test_on_the_real_image_state_and_files_are_what_they_were_and_the_fix_for_a_stray_file_works(emulated):
     """Real mpremote, real pty. A stray main.py is found, removed by the command that the fix says, and gone."""
     mpremote.run(emulated, "exec", "f = open('/main.py', 'w')\nf.write('print(1)')\nf.close()")

@@ -14,6 +14,7 @@ def dut(board_image):
     device.board.close()
 
 
+@pytest.mark.req("REQ-032")
 def test_it_tells_clock_guard_legs_supply_flash_and_files_and_makes_no_edge(dut):
     dut.greet()
     dut.run_ms(50)
@@ -37,6 +38,7 @@ ILL = {
 }
 
 
+@pytest.mark.req("REQ-032")
 @pytest.mark.parametrize("case", ILL)
 def test_what_is_wrong_with_a_board_at_rest_is_seen_on_the_real_image(dut, case):
     """Each by its own word, the others as they were: none of them is always right."""
@@ -75,6 +77,7 @@ def test_after_a_session_the_guard_watches_and_after_a_trip_it_is_latched(dut):
     assert dut.state() == "fault" and dut.call("inspect")["guard"] == "latched"
 
 
+@pytest.mark.req("REQ-123")
 def test_it_is_refused_from_arm_to_the_end_and_no_pulse_is_lost(dut):
     dut.load({1: {"duration_ms": 1_500}})
     refused(dut, "armed")

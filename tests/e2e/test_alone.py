@@ -151,6 +151,7 @@ def of_the_watchdog(dut, faults):
 # -- four ends that need no CPU --------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-014", "REQ-025")
 @pytest.mark.parametrize("after_us", [100, 520, 3_000], ids=["leg A high", "gap", "rest"])
 def test_the_lease_alone_ends_output_200_ms_after_the_last_pass_last_pulse_complete(unmodified, after_us):
     end_ms, on, complete = in_child(of_the_lease, unmodified, (GUARD, CUTOFF, WATCHDOG), after_us)
@@ -158,12 +159,14 @@ def test_the_lease_alone_ends_output_200_ms_after_the_last_pass_last_pulse_compl
     assert complete and not on
 
 
+@pytest.mark.req("REQ-010", "REQ-025")
 def test_the_guard_alone_takes_the_legs_low_within_100_ns_for_good(unmodified):
     end_ns, on, _ = in_child(of_the_guard, unmodified, (LEASE, CUTOFF, WATCHDOG))
     assert 0 <= end_ns <= GUARD_NS
     assert not on
 
 
+@pytest.mark.req("REQ-015", "REQ-025")
 def test_the_cutoff_alone_ends_output_250_ms_after_the_session_balanced(unmodified):
     error_ms, on, complete, end_ms = in_child(of_the_cutoff, unmodified, (LEASE, GUARD, WATCHDOG))
     assert error_ms is not None and abs(error_ms) <= CUTOFF_ERROR_MS
@@ -171,6 +174,7 @@ def test_the_cutoff_alone_ends_output_250_ms_after_the_session_balanced(unmodifi
     assert complete and not on
 
 
+@pytest.mark.req("REQ-017", "REQ-025")
 def test_the_watchdog_alone_resets_the_chip_and_the_legs_stay_low(unmodified):
     reset_ms, on, end_ms = in_child(of_the_watchdog, unmodified, (LEASE, GUARD, CUTOFF))
     assert reset_ms is not None and reset_ms <= WATCHDOG_MS
@@ -178,6 +182,7 @@ def test_the_watchdog_alone_resets_the_chip_and_the_legs_stay_low(unmodified):
     assert not on
 
 
+@pytest.mark.req("REQ-025", "REQ-132")
 @pytest.mark.parametrize("story", [of_the_lease, of_the_guard, of_the_cutoff, of_the_watchdog])
 def test_with_that_end_out_of_action_as_well_output_goes_on_past_its_bound(unmodified, story):
     """So each test above has shown the one end that was left."""
@@ -237,6 +242,7 @@ def time_over(dut):
 CALLS = [(stop, STOP_MS, "stop_command"), (silence, HOST_LOST_MS, "host_lost"), (time_over, PASS_MS, "internal")]
 
 
+@pytest.mark.req("REQ-020", "REQ-021", "REQ-022", "REQ-025")
 @pytest.mark.parametrize(("call", "bound_ms", "reason"), CALLS)
 def test_the_session_alone_ends_output_by_stop_host_lost_and_time_over(patched, call, bound_ms, reason):
     """A plan's end is the end of its last lease. Where leases never end, the session sees words that nobody made as
@@ -249,6 +255,7 @@ def test_the_session_alone_ends_output_by_stop_host_lost_and_time_over(patched, 
     assert complete or said == "internal"  # which ends at once
 
 
+@pytest.mark.req("REQ-025")
 @pytest.mark.parametrize(("call", "bound_ms", "reason"), CALLS)
 def test_with_the_session_dead_as_well_output_goes_on(patched, call, bound_ms, reason):
     on, end_ms, *_ = in_child(of_the_session, patched, call, bound_ms, True)

@@ -35,6 +35,7 @@ def two_breaks(dut, apart_us):
     return (last_ns - first_ns) / MS, dut.call("status")["fault"]
 
 
+@pytest.mark.req("REQ-024")
 @pytest.mark.parametrize("from_us", [0, 800])
 def test_a_second_ctrl_c_neither_brings_output_back_nor_hides_the_fault(live, from_us):
     """Every 50 us over the 1.6 ms in which the first is dealt with; output is off within 10 ms of the first."""

@@ -80,6 +80,7 @@ def test_what_calibrate_finds_is_how_far_the_stage_is_off(calibrated):
     assert abs(data["check"]["true_ua"] - data["check"]["set_ua"]) <= 0.005 * data["check"]["set_ua"] + DAC_UA
 
 
+@pytest.mark.req("REQ-054")
 def test_after_a_power_cycle_the_true_current_is_what_is_set_and_what_is_measured(boot):
     """Within 0.5 % and one step of the converter, at 12 (beyond what was calibrated at), 8, 2 and 0.5 mA."""
     dut = boot()
@@ -109,6 +110,7 @@ def rewritten(dut, change):
     dut.run_ms(200)
 
 
+@pytest.mark.req("REQ-055")
 def test_a_damaged_file_keeps_the_board_from_arming_until_it_is_removed(boot):
     """One bit of one digit. Nothing of the file is used, no leg moves; without the file it arms, and is nominal."""
     dut = boot()
@@ -130,6 +132,7 @@ def test_a_damaged_file_keeps_the_board_from_arming_until_it_is_removed(boot):
     assert dut.state() == "armed" and dut.greet()["calibration"]["problem"] is None
 
 
+@pytest.mark.req("REQ-041")
 def test_a_calibration_hides_no_current_at_zero(boot):
     """The sense shows 1.4 % of full scale at zero and is corrected by -1 %: 0.4 would pass arming, the 1.4 do not."""
     percent_ua = BOARD["full_scale_ua"] // 100

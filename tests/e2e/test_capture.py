@@ -95,6 +95,7 @@ def test_every_edge_of_four_legs_is_told_while_three_channels_run(captured):
     assert capture.end_ps > max(s.edges_ps[-1] for s in capture.signals.values())
 
 
+@pytest.mark.req("REQ-122")
 def test_the_pulses_are_the_same_with_a_capture_as_without(booted, captured):
     """To the nanosecond, from the first edge on, on every leg of the three channels."""
 
@@ -230,6 +231,7 @@ def broken(dut):
     return before, still(dut.board)
 
 
+@pytest.mark.req("REQ-033")
 def test_ctrl_c_in_a_captured_session_stops_the_capture_before_the_repl(booted):
     assert in_child(broken, booted) == (False, True)
 
@@ -270,6 +272,7 @@ def reset(dut):
     return running, still(board), rawrepl.finish(board, rawrepl.start(board, FILL))
 
 
+@pytest.mark.req("REQ-033")
 def test_a_soft_reset_leaves_no_dma_that_writes_into_the_heap(booted):
     assert in_child(reset, booted) == (True, True, "0\r\n")
 
@@ -356,6 +359,7 @@ def late(dut, cutoff_ms, delay_ms):
     return len(pokes), len(dut.leg_edges()), dut.call("status")["fault"]
 
 
+@pytest.mark.req("REQ-016")
 @pytest.mark.parametrize("delay_ms", [3, 5.3, 5.6, 20])
 def test_a_cutoff_that_comes_before_the_first_item_is_not_taken_back(booted, delay_ms):
     """A collection at the wrong moment: its hold stands, and no pulse begins that the latch would cut."""
@@ -391,6 +395,7 @@ def levers(dut):
     return found, state, [e for e in dut.events if e[2] == "stall"], dut.leg_edges()
 
 
+@pytest.mark.req("REQ-122")
 def test_levers_are_for_bench_protocols_their_owner_and_the_near_side_only(booted):
     found, state, stalls, edges = in_child(levers, booted)
     assert [name for name, _ in found] == ["bench_only"] * 2 + ["bad_token"] * 2 + ["invalid_params"] * 2 + [

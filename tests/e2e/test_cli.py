@@ -48,6 +48,7 @@ def train(vcd_path):
     return trains(vcd_read.read(vcd_path).edges)[1]
 
 
+@pytest.mark.req("REQ-007")
 def test_run_on_port_emu_its_data_its_record_and_the_pins_agree(tmp_path, board_image):
     answer = call("run", "short.toml", *SECONDS, "--duration", "1500ms", "--port", "emu", "--vcd", "edges.vcd")
     assert answer.code == 0, answer.err
@@ -65,6 +66,7 @@ def test_run_on_port_emu_its_data_its_record_and_the_pins_agree(tmp_path, board_
     assert "emulated board" in answer.err
 
 
+@pytest.mark.req("REQ-086")
 def test_stop_status_and_watch_from_other_processes_reach_a_run(emulated, spawn):
     process = running(emulated.pty, spawn)
     now = status(emulated.pty)
@@ -83,6 +85,7 @@ def test_stop_status_and_watch_from_other_processes_reach_a_run(emulated, spawn)
     assert watcher.returncode == 0
 
 
+@pytest.mark.req("REQ-087")
 def test_ctrl_c_stops_first_and_the_record_is_whole(emulated, spawn):
     process = running(emulated.pty, spawn)
     process.send_signal(signal.SIGINT)
@@ -104,6 +107,7 @@ def test_a_board_that_vanishes_is_exit_3_with_its_record_closed(board_image, spa
     assert record.state == "complete" and record.first("close")["stop_reason"] == "host_lost"
 
 
+@pytest.mark.req("REQ-021")
 def test_a_host_that_is_killed_leaves_a_board_that_stops_by_itself(emulated, spawn):
     process = running(emulated.pty, spawn)
     process.kill()
@@ -114,6 +118,7 @@ def test_a_host_that_is_killed_leaves_a_board_that_stops_by_itself(emulated, spa
     assert call("clear-fault", "-p", emulated.pty, "--json").json["data"] == {"state": "idle", "confirmed": True}
 
 
+@pytest.mark.req("REQ-087")
 def test_a_full_disk_stops_the_output_and_keeps_the_record(emulated):
     def small_files():
         import resource
@@ -127,6 +132,7 @@ def test_a_full_disk_stops_the_output_and_keeps_the_record(emulated):
     assert records()[0].of("telemetry")
 
 
+@pytest.mark.req("REQ-024")
 def test_mpremote_and_rheo_take_turns_on_one_port(emulated, spawn):
     assert "idle" in call("devices").out
     assert mpremote.evaluate(emulated.pty, "print(6 * 7)") == 42
@@ -139,6 +145,7 @@ def test_mpremote_and_rheo_take_turns_on_one_port(emulated, spawn):
     process.communicate(timeout=30)
 
 
+@pytest.mark.req("REQ-086")
 def test_a_board_that_hangs_is_stopped_by_ctrl_c_and_proved(emulated):
     mpremote.run(emulated.pty, "exec", "--no-follow", "while True: pass")
     answer = call("stop", "-p", emulated.pty, "--json", timeout_s=90)
@@ -189,6 +196,7 @@ def test_a_board_that_is_reset_under_a_run_ends_it_with_a_closed_record(board_im
     assert pins.last_fall_ns - pins.pulses[0].t_ns < 1_000_000_000
 
 
+@pytest.mark.req("REQ-112")
 @pytest.mark.parametrize(
     ("what", "fault", "truncated"),
     [({"interlock": "open"}, "interlock_open", 1), ({"cpu": "hang", "for_ms": 700}, "underrun", 0)],

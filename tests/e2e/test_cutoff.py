@@ -73,6 +73,7 @@ def ended(seen, duration_ms):
     assert whole
 
 
+@pytest.mark.req("REQ-015")
 @pytest.mark.parametrize("duration_ms", [1_000, 10_000, 60_000, 300_000])
 def test_the_cutoff_ends_a_session_with_the_cpu_dead(booted, duration_ms):
     judge(in_child(dead, booted, {1: {**PLAYED, "duration_ms": duration_ms}}), duration_ms)
@@ -116,6 +117,7 @@ def outlasted(dut):
     return kill(dut, channels, began_ns + (1_500 + messages.CUTOFF_MARGIN_MS) * MS - items.LEAD_US * 1000)
 
 
+@pytest.mark.req("REQ-015")
 @pytest.mark.parametrize("story", [again, joined, outlasted])
 def test_the_cutoff_is_as_exact_after_a_pause_and_where_a_channel_joins_later(booted, story):
     judge(in_child(story, booted), 1_500)
@@ -157,6 +159,7 @@ def spoilt(dut, stage, count):
     return kill(dut, channels, due_ns)
 
 
+@pytest.mark.req("REQ-016")
 @pytest.mark.parametrize(("stage", "count"), [(1, 0), (2, 0x7FFF_FFFF), (3, 0)])
 def test_a_count_of_a_later_stage_that_was_overwritten_is_written_anew(booted, stage, count):
     judge(in_child(spoilt, booted, stage, count), 1_500)
@@ -172,6 +175,7 @@ def postponed(dut, bit):
     return dut.call("result")["fault"]
 
 
+@pytest.mark.req("REQ-016")
 @pytest.mark.parametrize("bit", [29, 30, 31])
 def test_a_wait_that_became_days_is_found_by_the_next_pass(booted, bit):
     assert in_child(postponed, booted, bit) == "internal"
@@ -186,6 +190,7 @@ def registers(dut, duration_ms):
     return ticks - wanted, rate, dut.board.peek(WAIT + 0xC) & 1
 
 
+@pytest.mark.req("REQ-015", "REQ-064")
 @pytest.mark.parametrize("duration_ms", [600_000, 1_800_000, 3_600_000])
 def test_longer_cutoffs_stand_in_the_registers(booted, duration_ms):
     """Ticks of 0.5 ms left in the chain's first stage, against the time left to when it is due."""

@@ -121,6 +121,7 @@ def every(story):
     return found
 
 
+@pytest.mark.req("REQ-037")
 def test_every_cut_leaves_the_old_firmware_or_the_new_one_whole(story, every):
     old, new, _, operations, _ = story
     assert all(at >= START for _, at, _ in operations)  # in the file system, nowhere else

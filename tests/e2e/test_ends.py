@@ -31,6 +31,7 @@ def quiet_after(dut, t_ns):
     return max((t for t, *_ in dut.leg_edges() if t >= t_ns), default=t_ns) - t_ns
 
 
+@pytest.mark.req("REQ-007", "REQ-022")
 def test_time_over_ends_the_train_within_2_ms_of_the_session_time(dut):
     dut.load({1: {"duration_ms": 1500}, 2: {"duration_ms": 1000, "period_us": 2_500}})
     dut.start()
@@ -45,6 +46,7 @@ def test_time_over_ends_the_train_within_2_ms_of_the_session_time(dut):
     assert len(trains[2].pulses) == 400
 
 
+@pytest.mark.req("REQ-007", "REQ-020", "REQ-032")
 @pytest.mark.parametrize("wait_us", [0, 130, 777, 1500])
 def test_stop_ends_within_10_ms_last_pulse_complete(dut, wait_us):
     running(dut)
@@ -59,6 +61,7 @@ def test_stop_ends_within_10_ms_last_pulse_complete(dut, wait_us):
     assert dut.board.setpoints[-1][2] == 0
 
 
+@pytest.mark.req("REQ-023")
 def test_pause_and_resume_ramp_from_zero_and_replay_nothing(dut):
     dut.load({1: {"duration_ms": 2000, "amplitude_ua": 4000}})
     dut.start()
@@ -79,6 +82,7 @@ def test_pause_and_resume_ramp_from_zero_and_replay_nothing(dut):
     assert abs(result["duration_ms"] - 2000) <= 60
 
 
+@pytest.mark.req("REQ-021")
 def test_host_silent_for_1_s_latches_host_lost(dut):
     running(dut)
     dut.alive = False
@@ -91,6 +95,7 @@ def test_host_silent_for_1_s_latches_host_lost(dut):
     assert dut.call("clear_fault")["state"] == "idle"
 
 
+@pytest.mark.req("REQ-010", "REQ-013")
 @pytest.mark.parametrize("offset_us", [50, 120, 600, 5000])
 def test_interlock_open_cuts_output_in_the_same_microsecond_and_latches(dut, offset_us):
     """Offsets from a rise of leg A of channel 1: in phase A, in the gap, after the pulse, in the rest."""
@@ -106,6 +111,7 @@ def test_interlock_open_cuts_output_in_the_same_microsecond_and_latches(dut, off
     assert result["channels"]["1"]["truncated"] == (1 if offset_us < 250 else 0)
 
 
+@pytest.mark.req("REQ-012")
 def test_interlock_opened_while_armed_latches(dut):
     dut.load({1: {}})
     dut.board.set_interlock(False)
@@ -118,6 +124,7 @@ def test_interlock_opened_while_armed_latches(dut):
     assert dut.leg_edges() == []
 
 
+@pytest.mark.req("REQ-011", "REQ-041")
 def test_arming_with_the_interlock_open_is_refused(make_dut):
     dut = make_dut(interlock=None)  # a broken wire: the pull-down decides
     with pytest.raises(Refusal, match="fault"):
@@ -125,6 +132,7 @@ def test_arming_with_the_interlock_open_is_refused(make_dut):
     assert dut.state() == "fault"
 
 
+@pytest.mark.req("REQ-024")
 @pytest.mark.parametrize("offset_us", [50, 120, 5000])
 def test_ctrl_c_cuts_output_and_leaves_a_repl(dut, offset_us):
     running(dut, 600, {1: {"period_us": 20_000}})
@@ -144,6 +152,7 @@ def test_ctrl_c_cuts_output_and_leaves_a_repl(dut, offset_us):
     assert b"42" in dut.board.received
 
 
+@pytest.mark.req("REQ-042")
 def test_an_armed_board_that_is_not_started_disarms_itself(dut):
     """60 s, which no request can lengthen; here the image's table is shortened to 2 s to save the wait."""
     assert session.WAITS["armed"] == (60_000, "auto_disarm")
@@ -163,6 +172,7 @@ def test_an_armed_board_that_is_not_started_disarms_itself(dut):
     assert dut.leg_edges() == []
 
 
+@pytest.mark.req("REQ-051")
 def test_amplitude_changes_walk_in_small_steps(dut):
     running(dut, 700, {1: {"amplitude_ua": 1000}})
     with pytest.raises(Refusal, match="refused"):
@@ -179,6 +189,7 @@ def test_amplitude_changes_walk_in_small_steps(dut):
     counts_match(dut)
 
 
+@pytest.mark.req("REQ-012")
 @pytest.mark.parametrize(("method", "later_ms"), [("stop", 1), ("stop", 4), ("pause", 2)])
 def test_a_stop_or_pause_right_after_a_trip_does_not_hide_it(dut, method, later_ms):
     """The interlock opens in leg A for 2 ms; the request arrives before the next tick."""
@@ -195,6 +206,7 @@ def test_a_stop_or_pause_right_after_a_trip_does_not_hide_it(dut, method, later_
     assert result["channels"]["1"]["truncated"] == 1
 
 
+@pytest.mark.req("REQ-007")
 @pytest.mark.parametrize("method", ["stop", "pause"])
 def test_charge_counts_every_pulse_up_to_the_end(dut, method):
     """Margin: the set-point of a pulse is known to one pass of the loop (20 ms), so only ramps blur it."""
@@ -208,6 +220,7 @@ def test_charge_counts_every_pulse_up_to_the_end(dut, method):
     assert abs(after["charge_nc"] - before["charge_nc"] - pulses * 5000 * 500 // 1000) <= 1
 
 
+@pytest.mark.req("REQ-012")
 def test_a_short_opening_while_paused_latches(dut):
     running(dut, 700, {1: {}})
     dut.call("pause")
@@ -221,6 +234,7 @@ def test_a_short_opening_while_paused_latches(dut):
     assert dut.call("result")["fault"] == "interlock_open"
 
 
+@pytest.mark.req("REQ-050")
 def test_amplitude_zero_walks_down_in_small_steps(dut):
     running(dut, 700, {1: {"amplitude_ua": 5000, "duration_ms": 5000}})
     dut.call("amplitude", token=dut.token, channel=1, ua=0)
@@ -230,6 +244,7 @@ def test_amplitude_zero_walks_down_in_small_steps(dut):
     assert max(a - b for a, b in zip(values, values[1:], strict=False)) <= STEP_UA + DAC_UA
 
 
+@pytest.mark.req("REQ-105")
 def test_what_is_measured_is_shown_only_while_it_flows(dut):
     running(dut, 700, {1: {"amplitude_ua": 5000}})
     assert dut.call("status")["channels"][0][2] > 4000
@@ -237,6 +252,7 @@ def test_what_is_measured_is_shown_only_while_it_flows(dut):
     assert dut.call("status")["channels"][0][2] is None
 
 
+@pytest.mark.req("REQ-011")
 def test_an_interlock_pin_that_something_drives_is_let_go(dut):
     """Somebody made the pin an output, high: the app takes the function away, and the loop decides again."""
     dut.board.send(b"\x03")
@@ -253,6 +269,7 @@ def test_an_interlock_pin_that_something_drives_is_let_go(dut):
     assert dut.call("status")["fault"] == "interlock_open"
 
 
+@pytest.mark.req("REQ-046")
 @pytest.mark.parametrize("method", ["stop", "pause"])
 def test_a_machine_stuck_in_a_pulse_is_cut_off_and_told(dut, method):
     """The state machine stands still in leg A, then a request: off within 10 ms of it, and no ordinary end."""

@@ -40,6 +40,7 @@ def back(dut, timeout_ms=6_000):
     return dut.greet()
 
 
+@pytest.mark.req("REQ-052")
 @pytest.mark.parametrize(
     ("load", "fault", "rate_us"),
     [("open", "electrode_open", 10_000), ("short", "electrode_short", 10_000), ("open", "electrode_open", 500_000)],
@@ -59,6 +60,7 @@ def test_a_lost_or_shorted_electrode_is_found_within_50_ms_or_one_period(dut, lo
     assert dut.board.setpoints[-1][2] == 0
 
 
+@pytest.mark.req("REQ-052")
 def test_an_intermittent_contact_is_a_fault_too(dut):
     dut.load({1: {"amplitude_ua": 4000, "duration_ms": 8000}})
     dut.start()
@@ -70,6 +72,7 @@ def test_an_intermittent_contact_is_a_fault_too(dut):
     assert dut.call("result")["fault"] == "electrode_open"
 
 
+@pytest.mark.req("REQ-052")
 @pytest.mark.parametrize("gain", [0.7, 1.4])
 def test_a_current_off_its_set_point_is_found(dut, gain):
     dut.load({1: {"amplitude_ua": 4000, "duration_ms": 8000}})
@@ -82,6 +85,7 @@ def test_a_current_off_its_set_point_is_found(dut, gain):
     assert last_fall_after(dut, changed_ns) <= 52
 
 
+@pytest.mark.req("REQ-052")
 @pytest.mark.parametrize("load", ["needle", "skin", "500", "8000"])
 def test_ordinary_loads_are_no_fault(make_dut, load):
     dut = make_dut(load=load)
@@ -95,6 +99,7 @@ DEAD = "machine.mem32[0xE000E180] = 0xFFFFFFFF\n    sleep_for_ever()"  # no inte
 SLEEP = "import micropython\n@micropython.asm_thumb\ndef sleep_for_ever():\n    label(L)\n    wfi()\n    b(L)\n"
 
 
+@pytest.mark.req("REQ-017")
 @pytest.mark.parametrize("action", ["time.sleep(60)", DEAD], ids=["interrupts on", "interrupts off"])
 def test_a_dead_loop_ends_output_by_the_lease_and_then_the_watchdog_resets(dut, action):
     patched(dut, SLEEP + at_ms(1500, action))
@@ -117,6 +122,7 @@ def test_a_dead_loop_ends_output_by_the_lease_and_then_the_watchdog_resets(dut, 
     assert dut.call("configure", channels={"1": {**BASE, "duration_ms": 10_000}})["state"] == "loaded"
 
 
+@pytest.mark.req("REQ-018")
 @pytest.mark.parametrize(
     "code",
     [
@@ -139,6 +145,7 @@ def test_a_reset_in_a_session_is_safe_and_is_told(dut, code):
     assert dut.call("status")["fault"] in ("reset", "internal")  # internal: an error of the firmware's own
 
 
+@pytest.mark.req("REQ-024")
 def test_ctrl_c_in_a_session_stays_latched_over_the_soft_reset_that_follows(dut):
     dut.load({1: {}})
     dut.start()
@@ -154,6 +161,7 @@ def test_ctrl_c_in_a_session_stays_latched_over_the_soft_reset_that_follows(dut)
     assert dut.call("clear_fault")["state"] == "idle"
 
 
+@pytest.mark.req("REQ-017")
 def test_the_watchdog_runs_from_arm_to_the_end_only(dut):
     enabled = 1 << 30
     dut.greet()

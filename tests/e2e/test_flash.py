@@ -84,6 +84,7 @@ def rom(tmp_path):
         one.end()
 
 
+@pytest.mark.req("REQ-036")
 def test_a_board_is_done_when_its_flash_reads_back_the_same_and_its_firmware_answers(rheo, rom, board_image):
     chip = rom()
     with launch.start(image_bin=board_image) as other:  # it was there before, so it is not the one
@@ -97,6 +98,7 @@ def test_a_board_is_done_when_its_flash_reads_back_the_same_and_its_firmware_ans
         assert discovery.try_port(chip.board.pty).state == "idle"
 
 
+@pytest.mark.req("REQ-036")
 def test_a_board_that_boots_and_answers_but_holds_one_other_byte_is_not_called_good(rheo, rom):
     def change(flash):
         at = flash.index(b'Type "help()" for more information')

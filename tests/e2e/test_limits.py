@@ -26,6 +26,7 @@ def refusal(dut, method, **params):
     return data
 
 
+@pytest.mark.req("REQ-060", "REQ-063")
 def test_a_needle_beyond_a_limit_is_refused_with_code_value_and_what_passes(dut):
     """100 Hz, 200 us: 2 mA/cm2 on the smallest needle are 0.753 mA, on needle A 2.356 mA; 20 uC/cm2 are 7.53 mA."""
     dut.greet()
@@ -45,6 +46,7 @@ def test_a_needle_beyond_a_limit_is_refused_with_code_value_and_what_passes(dut)
         assert dut.call("configure", channels={"2": {**cfg, "amplitude_ua": bound}}, new=1) == {"state": "loaded"}
 
 
+@pytest.mark.req("REQ-061")
 def test_channels_that_pass_alone_are_refused_together(dut):
     dut.greet()
     one = {**WIDE, "amplitude_ua": EACH_UA}  # 30 mA: 22.94 mA RMS
@@ -54,6 +56,7 @@ def test_channels_that_pass_alone_are_refused_together(dut):
     assert dut.call("configure", channels={str(n): one for n in NUMBERS[:-1]}, new=1) == {"state": "loaded"}
 
 
+@pytest.mark.req("REQ-061", "REQ-067")
 def test_raising_a_channel_beyond_the_sum_is_refused_armed_and_live_and_takes_no_pulse(dut):
     dut.load({n: {**WIDE, "amplitude_ua": 20_000 if n == 1 else OTHERS_UA} for n in NUMBERS})
     bound = math.floor((SUM_UA - (len(NUMBERS) - 1) * rms_ua(OTHERS_UA)) / SHARE)  # 25,394 of three channels

@@ -24,6 +24,7 @@ def answer(dut, line, ms=40):
     return reply and reply["error"]["message"]
 
 
+@pytest.mark.req("REQ-082")
 def test_nothing_but_hello_status_and_stop_before_the_greeting(dut):
     with pytest.raises(Refusal, match="hello_first"):
         dut.call("configure", channels={})
@@ -31,6 +32,7 @@ def test_nothing_but_hello_status_and_stop_before_the_greeting(dut):
     assert dut.call("stop")["confirmed"] is True
 
 
+@pytest.mark.req("REQ-080")
 def test_damaged_lines_are_answered_and_not_executed(dut):
     dut.greet()
     good = frames.encode({"jsonrpc": "2.0", "id": 99, "method": "stop"})
@@ -51,6 +53,7 @@ def test_a_line_cut_in_the_middle_costs_only_itself(dut):
     assert dut.state() == "idle"
 
 
+@pytest.mark.req("REQ-065")
 def test_wrong_parameters_name_the_field(dut):
     dut.greet()
     for method, params, field in (
@@ -67,6 +70,7 @@ def test_wrong_parameters_name_the_field(dut):
         dut.call("reboot")
 
 
+@pytest.mark.req("REQ-080")
 def test_a_request_id_is_never_executed_twice(dut):
     dut.load({1: {}})
     dut.start()
@@ -94,6 +98,7 @@ def test_status_within_5_ms_median_with_three_channels_and_telemetry(dut):
     assert statistics.median(times_ns) <= 5 * MS
 
 
+@pytest.mark.req("REQ-044")
 def test_no_underrun_in_2_s_with_three_channels_and_a_collection_every_40_ms(dut):
     rawrepl.enter(dut.board)
     begin = rawrepl.start(
@@ -119,6 +124,7 @@ def test_no_underrun_in_2_s_with_three_channels_and_a_collection_every_40_ms(dut
         assert result["channels"][str(n)]["pulses"] == len(train.pulses)
 
 
+@pytest.mark.req("REQ-004", "REQ-014")
 @pytest.mark.parametrize("at_ms", [1500, 1511])
 def test_a_loop_stalled_for_700_ms_is_an_underrun_that_stays_off(dut, at_ms):
     """Several moments: a stall between two steps of one renewal must not bring a pulse back either."""
@@ -143,6 +149,7 @@ def test_a_loop_stalled_for_700_ms_is_an_underrun_that_stays_off(dut, at_ms):
         assert result["channels"][str(n)]["pulses"] == len(train.pulses)
 
 
+@pytest.mark.req("REQ-014")
 def test_a_stall_inside_a_renewal_brings_no_pulse_back(dut):
     """700 ms between the look at the state machine and the trigger of its DMA."""
     rawrepl.enter(dut.board)
@@ -184,6 +191,7 @@ def test_a_loop_stalled_for_100_ms_ends_balanced_on_the_channels_that_were_still
         assert result["channels"][str(n)]["pulses"] == len(train.pulses)
 
 
+@pytest.mark.req("REQ-083")
 @pytest.mark.parametrize(
     "params",
     [
@@ -220,6 +228,7 @@ def test_a_request_nested_200_deep_is_refused_and_nothing_breaks(dut):
     assert set(dut.trains()[1].periods_ns) == {10 * MS}
 
 
+@pytest.mark.req("REQ-035")
 def test_a_stray_file_cannot_stand_in_for_frozen_firmware(dut):
     rawrepl.enter(dut.board)
     rawrepl.run(dut.board, "f = open('/rheo_board.py', 'w')\nf.write('BOARD = {}')\nf.close()\n")
@@ -229,6 +238,7 @@ def test_a_stray_file_cannot_stand_in_for_frozen_firmware(dut):
     dut.call("configure", channels={"1": BASE})
 
 
+@pytest.mark.req("REQ-083")
 def test_a_host_that_stops_reading_cannot_block_the_loop(dut):
     dut.load({1: {"duration_ms": 10_000}})
     dut.start()
@@ -245,6 +255,7 @@ def test_a_host_that_stops_reading_cannot_block_the_loop(dut):
     assert periods_ns == {10 * MS}
 
 
+@pytest.mark.req("REQ-083")
 def test_a_flood_of_requests_cannot_starve_the_pulses(dut):
     dut.load({1: {"duration_ms": 10_000, "period_us": 2_500}})
     dut.start()
@@ -256,6 +267,7 @@ def test_a_flood_of_requests_cannot_starve_the_pulses(dut):
     assert set(dut.trains()[1].periods_ns) == {2_500_000}
 
 
+@pytest.mark.req("REQ-006")
 def test_the_programs_that_the_image_assembles_are_the_ones_the_cycle_tests_ran(dut):
     from pio.assembler import opcodes
 

@@ -21,6 +21,7 @@ def check(train, width_us, gap_us, period_us=None):
         assert max(periods) - min(periods) <= JITTER_NS
 
 
+@pytest.mark.req("REQ-001", "REQ-002", "REQ-005")
 @pytest.mark.parametrize(
     "shapes",
     [((1, 3), (10, 10), (50, 50)), ((100, 100), (250, 250), (500, 3)), ((1000, 250), (1023, 255), (1, 255))],
@@ -40,6 +41,7 @@ def test_widths_and_gaps_are_exact_to_the_tick(dut, shapes):
         assert result["channels"][str(n)]["pulses"] == len(trains[n].pulses) == 100
 
 
+@pytest.mark.req("REQ-005")
 @pytest.mark.parametrize(("rates_hz", "duration_ms"), [((1, 2, 4), 2500), ((15, 50, 100), 1000), ((250, 400, 3), 1000)])
 def test_periods_are_exact_at_three_rates_at_once(dut, rates_hz, duration_ms):
     periods_us = {n: (2_000_000 // hz + 1) // 2 for n, hz in zip(NUMBERS, rates_hz, strict=False)}
@@ -84,6 +86,7 @@ def test_channels_start_one_by_one_each_with_its_own_train(dut):
     assert trains[2].pulses[0].t_ns - trains[1].pulses[0].t_ns > 190_000_000
 
 
+@pytest.mark.req("REQ-040")
 def test_arming_makes_no_edge_on_any_leg(dut):
     dut.load({n: {} for n in NUMBERS})
     dut.run_ms(200)
@@ -91,6 +94,7 @@ def test_arming_makes_no_edge_on_any_leg(dut):
     assert dut.leg_edges() == []
 
 
+@pytest.mark.req("REQ-050")
 def test_set_point_starts_at_zero_ramps_and_returns_to_zero(dut):
     dut.load({1: {"amplitude_ua": 5000}})
     dut.start()

@@ -114,6 +114,7 @@ def soft_reset(board, code):
     return times
 
 
+@pytest.mark.req("REQ-030")
 def test_soft_reset_in_a_phase_takes_the_leg_low_before_any_python_runs(ours):
     seen = in_child(soft_reset, *ours)
     assert 0 < seen["fall"] <= CTRL_D_BOUND_US, seen
@@ -203,6 +204,7 @@ def cold_boot(image, disturb=None):
     return watch.wrong, [edge for edge in board.edges if edge[1].startswith("CH")]
 
 
+@pytest.mark.req("REQ-031")
 def test_from_power_on_until_the_app_answers_no_leg_is_driven_but_low(board_image):
     assert in_child(cold_boot, board_image) == ([], [])
 
@@ -218,6 +220,7 @@ def drive(board):
     board.at(11 * MS, lambda: board.poke(0x40014004 + 8 * LEGS[-1], 0x3300 | 0x1F))
 
 
+@pytest.mark.req("REQ-132")
 @pytest.mark.parametrize(("disturb", "gpio", "what"), [(pull_up, LEGS[1], "pull-up"), (drive, LEGS[-1], "HIGH")])
 def test_the_watch_sees_a_leg_that_is_pulled_up_or_driven(board_image, disturb, gpio, what):
     """So that the test above can fail."""
@@ -239,6 +242,7 @@ def reset_with_the_leg_high(board, statement):
     return reset_ns, watch.wrong[before:], [edge for edge in board.edges[edges:] if edge[1].startswith("CH")]
 
 
+@pytest.mark.req("REQ-031")
 @pytest.mark.parametrize("statement", ["machine.reset()", "machine.WDT(timeout=50)\ntime.sleep(10)"])
 def test_a_reset_lets_the_leg_go_and_none_is_driven_but_low_until_the_app_answers(ours, statement):
     reset_ns, wrong, edges = in_child(reset_with_the_leg_high, ours[0], statement)

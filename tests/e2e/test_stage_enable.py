@@ -30,6 +30,7 @@ def running(dut, bench=False, **levers):
     return dut
 
 
+@pytest.mark.req("REQ-056")
 def test_it_rises_with_the_last_step_of_arming_and_falls_with_the_session(dut):
     dut.greet()
     dut.run_ms(1_200)
@@ -54,6 +55,7 @@ def test_no_current_flows_through_the_emulated_stage_without_it(dut):
     assert dut.call("result")["fault"] in ("amplitude_error", "electrode_open")
 
 
+@pytest.mark.req("REQ-056")
 @pytest.mark.parametrize(
     ("end", "bound_ms"),
     [
@@ -132,6 +134,7 @@ def test_arming_is_refused_where_something_else_holds_it_high(dut):
     assert dut.leg_edges() == [] and enabled(dut) == 0
 
 
+@pytest.mark.req("REQ-056")
 def test_a_lock_up_leaves_it_to_the_watchdog_and_the_legs_to_the_lease(dut):
     running(dut)
     dut.alive = False
@@ -143,6 +146,7 @@ def test_a_lock_up_leaves_it_to_the_watchdog_and_the_legs_to_the_lease(dut):
     assert max(t for t, *_ in dut.leg_edges()) / MS - died_ms <= 200
 
 
+@pytest.mark.req("REQ-056")
 def test_from_power_on_and_through_a_soft_reset_it_is_not_driven_high(dut):
     assert levels(dut) == [] and dut.board.peek(CTRL) == 0x321F
     running(dut)

@@ -6,6 +6,8 @@ from rheobase.emulator import EmulatedBoard, rawrepl
 from rheobase.emulator.snapshot import in_child
 from rheobase.measure import trains
 
+pytestmark = pytest.mark.req("REQ-130")
+
 TIMER_SCRIPT = """
 from machine import mem32
 import array, time, uctypes

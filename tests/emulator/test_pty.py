@@ -144,6 +144,7 @@ def test_a_slow_device_holds_the_program_back(server):
 TOGGLE = "from machine import Pin\np = Pin(16, Pin.OUT, value=0)\nfor i in range(5): p.toggle()"
 
 
+@pytest.mark.req("REQ-130")
 def test_mpremote_toggles_a_spare_pin_and_the_vcd_shows_it(board, tmp_path):
     mpremote(board, "exec", TOGGLE)
     assert board.stop() == 0

@@ -265,6 +265,38 @@ FAULTS = (
     words("program", 2 * PASS_MS, words=1),
 )
 
+SHOWS = {  # the requirement of docs/safety/requirements.toml that each fault is a test of
+    "REQ-003": ("ring-random", "fifo-random", "program-random"),
+    "REQ-010": ("interlock-open", "interlock-chatter-1khz"),
+    "REQ-011": ("interlock-floating",),
+    "REQ-012": ("interlock-open-paused",),
+    "REQ-014": ("loop-hung", "cpu-dead", "stall-700ms", "flash-erase-400ms", "dma-stopped", "dma-stopped-400hz"),
+    "REQ-015": ("time-over-cpu-dead",),
+    "REQ-016": ("cutoff-stopped",),
+    "REQ-017": ("watchdog-expiry",),
+    "REQ-018": ("machine-reset",),
+    "REQ-020": ("stop-then-start", "start-then-stop"),
+    "REQ-021": ("host-killed", "usb-unplugged", "keep-alive-late-800ms", "keep-alive-late-1100ms", "second-host"),
+    "REQ-024": ("ctrl-c", "ctrl-d", "mpremote-connect", "mpremote-exec", "mpremote-soft-reset", "mpremote-reset"),
+    "REQ-043": (
+        *("clock-changed", "divider-overwritten", "machine-stopped", "leg-raised-on-idle-channel", "guard-stopped"),
+        *("dma-read-overwritten", "dma-write-overwritten", "leg-taken-by-pin", "leg-forced-high"),
+    ),
+    "REQ-044": (
+        *("exception-in-loop", "exception-in-handler", "memory-leak", "memory-gone", "collection-storm"),
+        "flash-erase",
+    ),
+    "REQ-045": ("session-state-lost", "session-state-garbage", "amplitude-corrupted"),
+    "REQ-052": ("electrode-open", "electrode-short", "electrode-intermittent", "readback-wrong"),
+    "REQ-053": ("supply-low",),
+    "REQ-083": ("host-stops-reading", "flood-requests", "flood-garbage"),
+}
+
+
+def shown_by(fault):
+    """Id of the requirement that a fault is a test of."""
+    return next(requirement for requirement, faults in SHOWS.items() if fault.id in faults)
+
 
 def rng_of(fault, seed):
     return random.Random(f"{fault.id} {seed}")

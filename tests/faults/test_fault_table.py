@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from faults import bench, table
+from faults import bench, cases, table
 from rheobase.emulator.snapshot import in_child
 
 ROWS = json.loads(table.JSON.read_text())
@@ -23,7 +23,11 @@ def board(board_image):
     return get
 
 
-@pytest.mark.parametrize("this", bench.few(), ids=lambda this: this.id)
+def shows(this):
+    return pytest.param(this, id=this.id, marks=pytest.mark.req("REQ-133", cases.shown_by(this.fault)))
+
+
+@pytest.mark.parametrize("this", [shows(this) for this in bench.few()])
 def test_every_fault_ends_as_promised(board, this):
     """Bounds are the table's; all times simulated."""
     row, wrong = in_child(bench.run, board(this.board), this)
@@ -32,6 +36,7 @@ def test_every_fault_ends_as_promised(board, this):
     assert row["bound_ms"] == next(r for r in ROWS if r["id"] == row["id"])["bound_ms"]
 
 
+@pytest.mark.req("REQ-133")
 def test_the_table_has_every_run_and_every_run_passed():
     assert [row["id"] for row in ROWS] == [this.id for this in bench.runs()]
     assert all(tuple(row) == bench.COLUMNS for row in ROWS)
@@ -53,6 +58,7 @@ def test_a_check_finds_what_has_changed():
     assert all(row["id"] in " ".join(found) for row in ROWS[:4])
 
 
+@pytest.mark.req("REQ-132")
 def test_a_run_that_breaks_its_promise_fails(board):
     """The judge must be able to say no: the same run, with a bound that no hardware keeps and a name nobody gave."""
     this = next(run for run in bench.few() if run.fault.id == "interlock-open")

@@ -9,6 +9,7 @@ from fuzz.mutate import Mutator, corpus
 from rheocore import frames, messages
 
 
+@pytest.mark.req("REQ-080")
 def test_20000_mutants_at_the_devices_parser_crash_nothing_and_execute_nothing_twice():
     counts = runs.device(20_000, 1)
     assert counts["live"] > 3_000 and counts["executed"] > 3_000, "it never got anywhere: this run is blind"
@@ -25,6 +26,7 @@ def test_10000_mutants_at_the_devices_parser_under_micropython_and_it_keeps_no_m
     assert counts["live"] > 1_500 and counts["bytes_kept"] < 20_000
 
 
+@pytest.mark.req("REQ-080")
 def test_some_mutants_at_the_real_image_and_then_a_session_of_three_channels_to_its_end():
     counts = runs.image(40, 7)
     assert counts["answers"] > 25

@@ -199,6 +199,7 @@ def test_ctrl_c_while_it_is_stored_says_that_the_old_or_the_new_one_holds(rheo, 
     assert "the old calibration or the new" in answer.error["message"] and "rheo info" in answer.error["hint"]
 
 
+@pytest.mark.req("REQ-109")
 def test_ctrl_c_in_the_middle_ends_output_and_leaves_no_remainder(rheo, make):
     board = make()
     read = board.off.read
@@ -265,6 +266,7 @@ def test_a_channel_that_the_board_lacks_is_a_usage_error(rheo, make):
     assert answer.code == 2 and answer.error["code"] == "no_channel" and "arm" not in board.seen
 
 
+@pytest.mark.req("REQ-109")
 def test_it_says_who_must_not_be_connected_and_asks_on_a_terminal_only(rheo, make, monkeypatch):
     board = make()
     asked = []

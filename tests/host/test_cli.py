@@ -112,6 +112,7 @@ def test_the_one_line_of_each_verb_is_what_its_own_help_begins_with():
             assert own[:8] == line[:8], f"{verb}: {line!r} and {own!r}"
 
 
+@pytest.mark.req("REQ-108")
 def test_help_shows_the_wording():
     answer = subprocess.run([sys.executable, "-m", "rheobase.cli.main", "--help"], capture_output=True, text=True,
                             env=environment())  # fmt: skip

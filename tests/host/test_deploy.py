@@ -164,6 +164,7 @@ def test_main_py_takes_modules_from_its_slot_and_nowhere_else():
     assert seen == [[main.folder, ".frozen"]] and board.path == ["", ".frozen", "/lib"]
 
 
+@pytest.mark.req("REQ-038")
 def test_output_is_stopped_and_confirmed_before_mpremote_is_called(rheo, files, monkeypatch):
     with board_with() as board:
         started(board).close()
@@ -194,6 +195,7 @@ def test_one_that_does_not_know_stop_is_broken_off_by_ctrl_c(rheo, files, monkey
         assert answer.code == 0 and board.breaks == 1
 
 
+@pytest.mark.req("REQ-038")
 def test_without_a_confirmed_stop_nothing_is_done_to_the_board(rheo, files):
     with board_with(wire=7) as board:
         board.deaf_to = {"stop"}
@@ -258,6 +260,7 @@ def test_leftovers_of_deploys_that_were_cut_short_go_first_when_room_is_short(rh
     assert older.log[0] == ("remove", leftover) and older.files == {**OF_OTHERS, **on_board(NEW)}
 
 
+@pytest.mark.req("REQ-037")
 def test_what_the_flash_did_not_keep_is_never_committed(rheo, older):
     older.spoil = {f"{NEW.folder}/rheocore/a.mpy"}
     with board_with() as board:

@@ -100,6 +100,7 @@ def verdict(wanted):
     return "accepted"
 
 
+@pytest.mark.req("REQ-067")
 def test_an_order_that_the_host_accepts_is_accepted_by_the_device_and_the_other_way_round():
     """1500 orders of one to three channels; they meet acceptance and each limit that can bind on the board."""
     orders = (random_order(Random(seed)) for seed in range(1500))
@@ -108,6 +109,7 @@ def test_an_order_that_the_host_accepts_is_accepted_by_the_device_and_the_other_
     assert met >= {"limit_k", "limit_charge_density", "limit_current_density"}
 
 
+@pytest.mark.req("REQ-067")
 @PROPERTY
 @given(st.integers(0, 2**32 - 1), trains() | wild(), st.integers(0, 100_000))
 def test_any_configuration_has_the_same_verdict_on_both_sides(seed, cfg, ua):

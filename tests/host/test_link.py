@@ -200,6 +200,7 @@ def test_a_micropython_without_our_firmware_is_told_apart():
     assert error.value.exit_code == 4 and "deploy" in error.value.hint
 
 
+@pytest.mark.req("REQ-082")
 def test_another_wire_version_is_incompatible():
     with FakeBoard(wire=messages.WIRE + 1) as board, pytest.raises(Incompatible, match="wire version 3"):
         opened(board)

@@ -39,6 +39,7 @@ def test_only_ports_of_a_board_are_candidates(computer, port):
     assert discovery.candidates() == [(port, False, "E6614C311B2F5A2D")]
 
 
+@pytest.mark.req("REQ-085")
 def test_a_board_is_found_by_its_serial_number_wherever_it_is_now(computer):
     computer(listed("COM3", serial="AAAA"), listed("COM10", serial="E6614C311B2F5A2D"))
     assert discovery.port_of("e6614c311b2f5a2d") == "COM10"

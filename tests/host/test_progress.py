@@ -34,6 +34,7 @@ def test_a_current_is_called_what_it_is(word):
     assert word in legend(word)
 
 
+@pytest.mark.req("REQ-105")
 @pytest.mark.parametrize("state", ["paused", "done", "fault", "armed"])
 def test_what_was_measured_before_the_output_ended_is_not_shown_as_flowing(state):
     assert "2.00/-" in status_line(item(state), channels(2), "measured", 79)

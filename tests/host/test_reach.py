@@ -40,6 +40,7 @@ def test_an_acknowledged_stop_sends_no_ctrl_c(board):
     assert board.breaks == 0 and board.session.stop_reason == "stop_command"
 
 
+@pytest.mark.req("REQ-086")
 def test_an_unacknowledged_stop_is_followed_by_ctrl_c_after_300_ms_and_proved(board):
     with started(board) as link:
         board.deaf_to = {"stop"}
@@ -50,6 +51,7 @@ def test_an_unacknowledged_stop_is_followed_by_ctrl_c_after_300_ms_and_proved(bo
     assert 0.3 <= waited < 2.0
 
 
+@pytest.mark.req("REQ-020")
 def test_a_stop_that_leaves_a_leg_high_is_not_confirmed(board):
     with started(board) as link:
         board.output.quiet = lambda: False
@@ -57,6 +59,7 @@ def test_a_stop_that_leaves_a_leg_high_is_not_confirmed(board):
         assert stop_board(link.client)["broken"]
 
 
+@pytest.mark.req("REQ-020")
 def test_nothing_claims_a_stop_when_the_board_says_nothing(board, monkeypatch):
     monkeypatch.setattr(halt, "BREAK_S", 0.2)
     with started(board) as link:
@@ -86,6 +89,7 @@ def test_stop_without_a_port_stops_every_board(rheo, usb, two):
     assert [fake.session.state for fake in two] == ["done", "done"]
 
 
+@pytest.mark.req("REQ-086")
 def test_stop_exits_3_if_one_of_several_boards_does_not_confirm(rheo, usb, two, monkeypatch):
     monkeypatch.setattr(halt, "BREAK_S", 0.2)
     usb(*two)
@@ -132,6 +136,7 @@ def test_status_of_a_fault_names_it_and_what_to_do(rheo, board):
     assert "An electrode or a lead has no contact." in answer.out and "Check leads" in answer.out
 
 
+@pytest.mark.req("REQ-013")
 def test_a_fault_whose_cause_is_there_is_not_cleared(rheo, board):
     board.session.trip("interlock_open", board.now_ms())
     board.output.causes.add("interlock_open")
@@ -186,6 +191,7 @@ def test_the_one_board_that_answers_is_meant(rheo, usb, two):
     assert rheo("info", "--json").json["data"]["serial"] == "ONE"
 
 
+@pytest.mark.req("REQ-085")
 def test_several_boards_are_an_error_that_lists_them(rheo, usb, two):
     usb(*two)
     for verb in ("info", "status"):
@@ -200,6 +206,7 @@ def test_no_board_is_exit_3_with_what_to_do(rheo):
         assert answer.code == 3 and answer.error["code"] == "no_board" and "emu" in answer.error["hint"]
 
 
+@pytest.mark.req("REQ-085")
 def test_a_port_that_exists_but_does_not_answer_is_never_taken(rheo, usb, board):
     board.mute = True
     usb(board)

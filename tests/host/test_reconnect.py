@@ -69,6 +69,7 @@ def unlocked(port):
 # -- two hosts -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-081")
 def test_a_second_host_without_the_token_raises_nothing_and_may_stop(board):
     with started(board) as first:
         token = first.client.token
@@ -99,6 +100,7 @@ def test_the_first_host_is_told_that_another_began_a_dialogue(board):
         first.call("stop")  # in whatever order of ids
 
 
+@pytest.mark.req("REQ-088")
 def test_a_program_that_reads_along_is_named_and_no_mixed_line_is_executed(board):
     with opened(board) as link:
         board.deaf_to = {"status"}
@@ -190,6 +192,7 @@ def test_after_the_keep_alive_the_board_has_ended_it_and_says_so(rheo, board, ve
     assert not board.output.playing and board.session.state == "fault"  # and nothing has begun again
 
 
+@pytest.mark.req("REQ-018")
 def test_nothing_resumes_by_itself_and_a_new_run_has_to_clear_the_fault_first(rheo, board, run_words):
     started(board).close()
     until(lambda: board.session.state == "fault")

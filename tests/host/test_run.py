@@ -108,21 +108,25 @@ def test_a_vcd_that_cannot_be_written_is_found_before_a_board_is_started(rheo, s
     assert answer.code == 8 and answer.error["code"] == "not_writable" and "/nowhere/x.vcd" in answer.error["message"]
 
 
+@pytest.mark.req("REQ-101")
 def test_json_without_yes_is_a_usage_error(rheo, board, short):
     answer = rheo("run", short, "--amplitude", "2mA", "--json", "-p", board.port)
     assert answer.code == 2 and answer.error["code"] == "yes_missing" and "--json" in answer.error["message"]
 
 
+@pytest.mark.req("REQ-101")
 def test_without_yes_and_without_a_terminal_nothing_starts(rheo, board, short):
     answer = rheo("run", short, "--amplitude", "2mA", "-p", board.port)
     assert answer.code == 2 and "Add --yes" in answer.err and board.seen == []
 
 
+@pytest.mark.req("REQ-101")
 def test_yes_on_a_real_board_needs_a_reason(rheo, board, short):
     answer = rheo("run", short, "--amplitude", "2mA", "--yes", "--json", "-p", board.port)
     assert answer.code == 2 and answer.error["code"] == "reason_missing" and "configure" not in board.seen
 
 
+@pytest.mark.req("REQ-111")
 def test_a_record_that_cannot_be_written_is_found_before_any_output(rheo, run_words, board, tmp_path):
     (tmp_path / "file").write_text("")
     answer = rheo(*run_words, "--json", "--log-dir", tmp_path / "file" / "below")
@@ -130,6 +134,7 @@ def test_a_record_that_cannot_be_written_is_found_before_any_output(rheo, run_wo
     assert "configure" not in board.seen
 
 
+@pytest.mark.req("REQ-013")
 def test_a_board_in_fault_is_not_run_on(rheo, run_words, board):
     board.session.trip("interlock_open", board.now_ms())
     answer = rheo(*run_words, "--json")
@@ -153,6 +158,7 @@ def test_after_a_session_that_was_cut_off_run_warns_that_it_is_a_new_one_and_pus
     assert rheo("protocol", "push", short, "--json", "-p", board.port).code == 0
 
 
+@pytest.mark.req("REQ-081")
 def test_a_board_that_another_host_left_armed_is_not_taken_over(rheo, run_words, board):
     with started(board) as link:
         link.call("pause")
@@ -222,6 +228,7 @@ def test_a_board_that_falls_silent_is_lost_too(rheo, run_words, board, monkeypat
     assert answer.code == 3 and answer.json["data"]["stop_reason"] == "host_lost"
 
 
+@pytest.mark.req("REQ-087")
 @pytest.mark.parametrize(
     "number, reason",
     [
@@ -254,6 +261,7 @@ def test_ctrl_c_on_a_board_that_does_not_acknowledge_sends_it_ctrl_c(spawn, boar
     assert records()[0].state == "complete"
 
 
+@pytest.mark.req("REQ-086")
 def test_a_stop_that_nobody_confirms_says_open_the_interlock_and_is_exit_3(spawn, board, short):
     process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port)
     until(lambda: board.session.state == "run")
@@ -265,6 +273,7 @@ def test_a_stop_that_nobody_confirms_says_open_the_interlock_and_is_exit_3(spawn
     assert error["code"] == "not_confirmed" and "open the interlock" in error["message"]
 
 
+@pytest.mark.req("REQ-087")
 def test_a_full_disk_stops_the_session_first_and_keeps_what_was_recorded(spawn, board, short, tmp_path):
     def small_files():
         import resource
@@ -282,6 +291,7 @@ def test_a_full_disk_stops_the_session_first_and_keeps_what_was_recorded(spawn, 
     assert record.of("telemetry") and not record.torn
 
 
+@pytest.mark.req("REQ-087")
 def test_a_bug_of_ours_stops_the_board_and_closes_the_record(rheo, run_words, board, tmp_path, monkeypatch):
     def broken(self, item, channels):
         if item["state"] == "run":
@@ -368,6 +378,7 @@ def test_watch_streams_the_runs_telemetry_as_json_lines(spawn, rheo, running, tm
     assert watcher.returncode == 0  # it ends with the run
 
 
+@pytest.mark.req("REQ-088")
 def test_a_second_run_on_the_same_board_is_told_who_holds_it(rheo, running, board, short):
     answer = rheo("run", short, "--amplitude", "1mA", "--yes", "--reason", "x", "--json", "-p", board.port)
     assert answer.code == 3 and answer.error["code"] == "busy" and str(running.pid) in answer.error["message"]
@@ -397,6 +408,7 @@ def test_rubbish_on_the_control_socket_does_not_disturb_the_run(rheo, running, b
     assert rheo("status", "--json").json["data"]["state"] == "run"
 
 
+@pytest.mark.req("REQ-086")
 def test_a_run_that_hangs_does_not_let_stop_claim_anything(rheo, running, board, monkeypatch):
     monkeypatch.setattr(control, "WHO_S", 0.5)
     running.send_signal(signal.SIGSTOP)

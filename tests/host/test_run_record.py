@@ -43,6 +43,7 @@ def test_a_session_in_fault_has_its_report_too(rheo, run_words, board):
     assert Path(answer.json["data"]["report"]).read_text() == "report"
 
 
+@pytest.mark.req("REQ-113")
 @pytest.mark.parametrize("jump_s", [-7200.0, 90.0])
 def test_a_clock_set_in_mid_session_ends_nothing_and_is_on_record(rheo, run_words, monkeypatch, jump_s):
     begun = time.monotonic()

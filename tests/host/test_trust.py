@@ -48,6 +48,7 @@ WRONG = ["1", -1, 1.5, 1 << 60, True, None, [], {}, "\x1b[2J", float("nan")]
 RIGHT = [["interlock", True], ["fault", None], ["fault", "1"], ["channels", []]]
 
 
+@pytest.mark.req("REQ-084")
 @pytest.mark.parametrize(
     ("field", "value"), [(f, v) for f in messages.TELEMETRY for v in WRONG if [f, v] not in RIGHT], ids=ascii
 )
@@ -82,6 +83,7 @@ def test_telemetry_that_is_dropped_ends_no_session_and_the_good_ones_count_on(bo
         assert [event["detail"] for event in link.client.events] == ["idle"]  # its own
 
 
+@pytest.mark.req("REQ-084")
 @pytest.mark.parametrize("steering", STEERING, ids=ascii)
 def test_nothing_that_steers_a_terminal_comes_through_in_any_text(steering):
     assert trust.printable(f"a{steering}b").isprintable()
@@ -111,6 +113,7 @@ def test_every_error_with_any_data_is_a_sentence(name, data):
     assert isinstance(error, RheoError) and error.message.isprintable() and len(error.message) < 1000
 
 
+@pytest.mark.req("REQ-084")
 @pytest.mark.parametrize(
     ("method", "result"),
     [("arm", {"state": "armed"}), ("arm", {"state": "armed", "token": "1"}), ("status", []), ("result", None)],
@@ -125,6 +128,7 @@ def test_an_answer_that_is_none_of_its_method_is_refused(board, method, result):
     assert error.value.code == "bad_reply" and error.value.exit_code == 4 and method in error.value.message
 
 
+@pytest.mark.req("REQ-020")
 def test_a_stop_that_is_confirmed_by_something_else_than_true_is_not_confirmed(board, monkeypatch):
     monkeypatch.setattr(halt, "BREAK_S", 0.2)
     with open_board(board.port, emulated=False) as link:
@@ -132,6 +136,7 @@ def test_a_stop_that_is_confirmed_by_something_else_than_true_is_not_confirmed(b
         assert halt.halt(link.client)["broken"]  # so it was broken off, and proved by the boot
 
 
+@pytest.mark.req("REQ-082")
 def test_a_greeting_that_lies_about_its_shape_is_an_incompatible_board(board):
     hello = board.server._hello
     lies = [{"channels": ["1"]}, {"firmware": {}}, {"limits": None}, {"state": "happy"}, {"serial": "\x1b[2J"}]

@@ -67,6 +67,7 @@ def test_while_the_interlock_is_closed_the_guard_touches_nothing():
     assert set(watch(lambda clock: 1, high)) == {(WATCH, LEG_PINS)}
 
 
+@pytest.mark.req("REQ-010")
 @pytest.mark.parametrize("opened", range(10, 20))
 def test_interlock_open_to_legs_low_is_at_most_5_clocks(opened):
     """Two clocks of synchroniser, then jmp, irq, mov: the worst case over every phase of the loop (it has one)."""
@@ -82,6 +83,7 @@ def test_the_flag_is_set_before_the_legs_are_forced():
     assert addresses.index(WATCH + 1) < addresses.index(LATCH)
 
 
+@pytest.mark.req("REQ-010")
 @pytest.mark.parametrize("closed", [11, 12, 15, 50])
 def test_closing_again_raises_nothing_however_short_the_opening(closed):
     story = watch(lambda clock: not 10 <= clock < closed, high)
@@ -122,6 +124,7 @@ def channel():
     return writes
 
 
+@pytest.mark.req("REQ-010")
 @pytest.mark.parametrize("tick", [4, 5, 7, 8, 12, 13, 15, 16])
 def test_opening_at_any_clock_of_a_pulse_takes_both_legs_down_for_good(tick):
     """Every phase of a tick by steps of 3 clocks, one channel at divider 125 against the guard at full clock."""

@@ -46,6 +46,7 @@ def test_sped_up_pioemu_equals_pioemu_as_shipped(shipped):
     assert story(play(words)) == story(slow)
 
 
+@pytest.mark.req("REQ-132")
 def test_a_leg_high_loop_is_never_skipped():
     """The steps taken with a leg high are as many as the ticks: no word is judged by arithmetic of ours."""
     seen = []

@@ -34,6 +34,7 @@ def train(cfg, duration_us):
     return words, trace
 
 
+@pytest.mark.req("REQ-005")
 @pytest.mark.parametrize("hz", [1, 2, 4, 15, 50, 100, 250, 400])
 def test_periods_of_a_plan_are_exact_with_zero_ticks_of_jitter(hz):
     period_us = config.period_us(hz * 1000)

@@ -39,11 +39,13 @@ def prove(words, **options):
 # -- every width, every gap, the ends ----------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-001")
 @pytest.mark.parametrize("gap_us", [items.GAP_MIN_US, items.GAP_MAX_US])
 def test_every_width_has_two_equal_phases_and_its_exact_duration(gap_us):
     prove([raw(width, gap_us - 3, 0) for width in range(1, 1024)])
 
 
+@pytest.mark.req("REQ-002")
 @pytest.mark.parametrize("width", [1, 100])
 def test_every_gap_is_the_dead_time_to_the_tick(width):
     prove([raw(width, field, 0) for field in range(256)])
@@ -69,6 +71,7 @@ def test_every_rest_item_has_its_exact_duration_and_no_edge():
     assert trace.edges == []
 
 
+@pytest.mark.req("REQ-001")
 def test_a_thousand_random_words_keep_every_claim():
     rng = random.Random(20250)
     prove([rng.getrandbits(32) for _ in range(1000)])
@@ -94,6 +97,7 @@ def can_stall(opcode):
     return kind == 1 or (kind == 4 and opcode & 1 << 5) or (kind == 6 and opcode & 1 << 5)
 
 
+@pytest.mark.req("REQ-004")
 def test_only_wait_and_pull_can_stall_and_all_drive_the_legs_low():
     assert not BIPHASIC.autopull
     stalling = [address for address, opcode in enumerate(BIPHASIC.opcodes) if can_stall(opcode)]
@@ -107,6 +111,7 @@ def test_hold_asks_irq_flag_4_absolute_polarity_0_without_delay(address):
     assert BIPHASIC.opcodes[address] == 0x2044
 
 
+@pytest.mark.req("REQ-002")
 def test_no_instruction_drives_both_legs():
     assert {opcode >> 11 & 3 for opcode in BIPHASIC.opcodes} == {0, 1, 2}
     assert [a for a, opcode in enumerate(BIPHASIC.opcodes) if opcode >> 11 & 3] == [
@@ -115,6 +120,7 @@ def test_no_instruction_drives_both_legs():
     ]
 
 
+@pytest.mark.req("REQ-004")
 @pytest.mark.parametrize("word", [raw(1, 0, 0), raw(1023, 255, REST_MAX), raw(0, 0, 9)])
 def test_empty_fifo_stalls_with_both_legs_low(word):
     trace = prove([word], linger=2000)

@@ -112,6 +112,7 @@ EXTREME = {
 }
 
 
+@pytest.mark.req("REQ-014")
 def test_a_lease_is_at_most_35_words_whatever_the_train():
     """A train's periods are 2.5 ms at least, and one may be cut by the end of an on-time or of the train."""
     found = {name: most_unread(cfg, 2_200_000) for name, cfg in EXTREME.items()}
@@ -124,6 +125,7 @@ def test_a_lease_is_at_most_35_words_whatever_the_train():
     assert MOST_UNREAD <= feeder.SIZE
 
 
+@pytest.mark.req("REQ-003")
 def test_the_bounds_are_what_is_stated():
     assert LONGEST_US == items.duration_us(0xFFFF_FFFF) == 20_062
     assert RING_BOUND_US == 802_480
@@ -167,6 +169,7 @@ def off_after(trace, moment):
     return trace.edges[-1][0] - moment if trace.edges else 0
 
 
+@pytest.mark.req("REQ-003")
 @pytest.mark.parametrize("share", range(SHARES))
 def test_a_ring_overwritten_with_random_words_keeps_every_cap_and_ends_in_its_bound(share):
     for seed in range(share, SEEDS, SHARES):
@@ -178,6 +181,7 @@ def test_a_ring_overwritten_with_random_words_keeps_every_cap_and_ends_in_its_bo
         assert off_after(trace, moment) <= (unread + FIFO + 1) * LONGEST_US <= RING_BOUND_US, f"seed {seed}"
 
 
+@pytest.mark.req("REQ-003")
 @pytest.mark.parametrize("share", range(SHARES))
 def test_a_fifo_stuffed_with_random_words_keeps_every_cap_and_ends_in_its_bound(share):
     """The word in play, then 4 random ones, then the lease; of which two words are played, and the rest are added."""

@@ -80,6 +80,7 @@ def test_an_unknown_condition_names_the_nearest_known_one():
     assert "sciatica" in error.hint
 
 
+@pytest.mark.req("REQ-068")
 @pytest.mark.parametrize("words", ["jaw", "TMJ", "face", "head"])
 def test_routes_over_head_and_jaw_are_not_offered(words):
     error = refusal(library.catalogue, condition=words)

@@ -55,6 +55,7 @@ def test_the_shipped_presets_are_those_of_the_table():
     assert library.shipped_ids() == PRESETS
 
 
+@pytest.mark.req("REQ-068")
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_carries_the_numbers_of_the_table(name):
     preset = library.load(name)
@@ -77,6 +78,7 @@ def test_the_presets_with_more_numbers_carry_them():
     assert tka == {"ramp_up_s": 3, "ramp_down_s": 3, "on_s": 15, "off_s": 45, "contractions": 15}
 
 
+@pytest.mark.req("REQ-068")
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_number_of_a_preset_has_a_tagged_source(name):
     preset = library.load(name)
@@ -89,6 +91,7 @@ def test_every_number_of_a_preset_has_a_tagged_source(name):
     assert numbers - cited == set()
 
 
+@pytest.mark.req("REQ-068")
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_stays_under_its_electrodes_cap_and_time(name):
     preset = library.load(name)

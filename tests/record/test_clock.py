@@ -57,6 +57,7 @@ def test_there_and_back_are_two_events(tmp_path):
     assert jumps(record(tmp_path, 0, "+60", 1, "-60", 1)) == [(2, 60.0), (5, -60.0)]
 
 
+@pytest.mark.req("REQ-113")
 def test_order_and_durations_do_not_depend_on_the_wall_clock(tmp_path):
     lines = record(tmp_path, 0, 1, "-7200", 1, 1)
     since = [line["host_ms"] for line in lines]

@@ -110,6 +110,7 @@ def killed(tmp_path_factory):
     return found
 
 
+@pytest.mark.req("REQ-110")
 def test_nothing_that_was_shown_is_missing_from_the_record(killed):
     telemetry = events = 0
     for _, shown, reader in killed:

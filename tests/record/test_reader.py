@@ -22,6 +22,7 @@ def test_a_record_whose_writer_lives_is_running_not_crashed(tmp_path):
     assert RecordReader(writer.path).state == "crashed"
 
 
+@pytest.mark.req("REQ-110")
 def test_every_cut_of_a_record_reads_as_the_whole_lines_before_it(tmp_path):
     path = session(tmp_path, samples=3)
     raw = path.read_bytes()

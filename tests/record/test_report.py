@@ -86,6 +86,7 @@ def test_a_pulse_and_its_train_are_drawn_at_the_amplitude_of_the_caption(preset)
         assert min(x for line in axis.lines[:2] for x in line.get_xdata() if x == x) == 0  # the first pulse
 
 
+@pytest.mark.req("REQ-108")
 def test_it_carries_the_wording_the_aftercare_the_sources_with_tags_and_every_hash(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
     page, opened = page_of(path), RecordReader(path).opened
@@ -163,6 +164,7 @@ def test_an_exact_board_measures_what_was_set_however_it_was_raised(tmp_path, pl
     )
 
 
+@pytest.mark.req("REQ-112")
 def test_more_pulses_than_planned_or_a_set_point_above_the_limit_are_loud(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1, preset="nmes_quadriceps", ua=30_000)  # its ramps climb 25 mA
     assert page_of(path).row("contractions") == ["1", "1 begun"]  # a minute of it

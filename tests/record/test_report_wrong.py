@@ -17,6 +17,7 @@ def test_a_fault_comes_first_with_its_cause_and_what_to_do(tmp_path, plain):
     assert page.text.count("Fault: An electrode or a lead has no contact.") == 1  # the board's event; not twice
 
 
+@pytest.mark.req("REQ-112")
 def test_a_crash_is_said_and_nothing_is_made_up_for_what_came_after(tmp_path, plain):
     page = page_of(treatment(tmp_path, channel_count=1, close=False, stop_ms=20_000))
     assert "!! The record breaks off: no end is on record." in page.text
@@ -70,6 +71,7 @@ def test_a_session_whose_record_is_being_written_is_called_running(tmp_path, pla
         assert "! The session is still running." in page_of(writer.path).text
 
 
+@pytest.mark.req("REQ-112")
 def test_a_lost_board_is_told_with_the_counts_that_are_known(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1, end="host_lost", stop_ms=5_000)
     change(path, "close", channels={"1": {"pulses": 490, "truncated": None, "charge_nc": 5}})
@@ -105,6 +107,7 @@ def test_times_of_a_session_that_never_started_are_from_the_beginning_of_its_rec
     assert "seconds from the first pulse, by the board's clock" in page_of(treatment(tmp_path)).text
 
 
+@pytest.mark.req("REQ-112")
 def test_torn_damaged_and_missing_lines_are_counted(tmp_path, plain):
     path = treatment(tmp_path, channel_count=1)
     lines = path.read_bytes().split(b"\n")

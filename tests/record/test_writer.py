@@ -77,6 +77,7 @@ def test_any_serial_gives_a_folder_name_that_stays_in_its_place(tmp_path, serial
         assert re.fullmatch(r"[A-Za-z0-9-]{20,60}", writer.id)
 
 
+@pytest.mark.req("REQ-111")
 def test_no_room_is_told_before_any_output(tmp_path):
     with pytest.raises(HostError) as caught:
         RecordWriter.create("A", 1_800_000, tmp_path, room_bytes=5_000_000)
@@ -166,6 +167,7 @@ def test_a_session_may_carry_a_free_code(code):
     assert record.check_code(code) == code
 
 
+@pytest.mark.req("REQ-107")
 @pytest.mark.parametrize("code", ["", "Ann Lee", "1970-01-01 x", "a" * 25, "m\u00fcller", "a@b.c"])
 def test_what_could_name_a_person_is_no_code(code):
     with pytest.raises(UsageError) as caught:

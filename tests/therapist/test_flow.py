@@ -53,6 +53,7 @@ def steps(record):
 # -- before the start ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-100")
 def test_a_screening_stop_starts_nothing_sends_nothing_and_is_recorded(person, board):
     one = person("needles")
     one.go("Numbers of all")
@@ -68,6 +69,7 @@ def test_a_screening_stop_starts_nothing_sends_nothing_and_is_recorded(person, b
     assert close["stop_reason"] is None and close["not_started"]["code"] == "screening" and close["channels"] == {}
 
 
+@pytest.mark.req("REQ-100")
 @pytest.mark.parametrize(
     "answers, code",
     [
@@ -90,6 +92,7 @@ def test_what_is_missing_ends_it_before_anything_is_sent(person, board, answers,
     assert records()[0].first("close")["not_started"]["code"] == code
 
 
+@pytest.mark.req("REQ-100")
 def test_a_clinician_overrides_pregnancy_with_a_reason_that_is_recorded(person, board):
     one = person("needles", "--channel", "1")
     up_to_start(one, **{"Numbers of all": ["4", "none"], "cross the trunk": "no", "Override it": "yes",
@@ -116,6 +119,7 @@ def test_a_preset_for_more_pairs_runs_after_fewer_are_confirmed_and_recorded(per
     assert answers["needles"] == {"in": 8, "unstimulated": 2} and len(answers["pairs"]) == 3
 
 
+@pytest.mark.req("REQ-103")
 def test_ctrl_c_with_needles_in_still_counts_them_out(person, board):
     one = person("needles")
     one.go("lead B goes to")
@@ -161,6 +165,7 @@ def test_what_somebody_stopped_is_over_and_nobody_is_asked_about_it_again(person
     assert board.session.remainder_ms is None
 
 
+@pytest.mark.req("REQ-018")
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_after_a_session_that_was_cut_off_the_operator_says_whether_this_is_a_new_one(person, board, answer):
     board.session.remainder_ms = 20_000
@@ -188,6 +193,7 @@ def leave(one, how):
         one.process.send_signal(how)
 
 
+@pytest.mark.req("REQ-103")
 @pytest.mark.parametrize("how, code", [("ctrl-c", 130), ("cable", 3), (signal.SIGTERM, 130), (signal.SIGHUP, 130)])
 def test_leaving_while_needles_are_put_in_is_loud_and_on_record(person, board, how, code):
     one = person("needles")
@@ -252,6 +258,7 @@ def test_words_that_cannot_be_used_are_a_sentence(person, board, words, exit_cod
     assert one.end() == exit_code and "configure" not in board.seen
 
 
+@pytest.mark.req("REQ-062")
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_more_than_2_ma_per_cm2_is_acknowledged_before_anything_is_raised_or_stays_the_ceiling(person, board, answer):
     one = person("needles")
@@ -273,6 +280,7 @@ def test_more_than_2_ma_per_cm2_is_acknowledged_before_anything_is_raised_or_sta
 # -- live ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-051")
 def test_a_held_key_raises_once_and_lowering_may_repeat(person, board):
     one = started(person("needles"))
     one.raise_once("0.2 mA")
@@ -332,6 +340,7 @@ def test_skin_electrodes_take_steps_of_1_ma_and_no_needle_is_asked_for(person, b
     assert "needle_phobia" not in records()[0].answers("before")["answers"]["stops"]
 
 
+@pytest.mark.req("REQ-102")
 def test_esc_stops_although_the_board_does_not_answer_a_raise(person, board):
     class Deaf(set):
         heard = 0
@@ -364,6 +373,7 @@ def test_what_the_board_refuses_is_a_sentence_on_the_screen(person, board):
     assert one.finish() == 130 and steps(records()[0]) == []
 
 
+@pytest.mark.req("REQ-103")
 def test_a_pulled_cable_is_said_plainly_and_the_needles_are_still_counted(person, board):
     one = started(person("needles"))
     board.unplug()
@@ -381,6 +391,7 @@ Live._mark = lambda self, level: 1 / 0
 """
 
 
+@pytest.mark.req("REQ-087")
 def test_a_bug_while_output_is_on_stops_first_and_then_the_steps_after_it_run(person, board):
     one = started(person("needles", broken=BUG))
     one.raise_once("0.2 mA")
@@ -421,6 +432,7 @@ def test_a_terminal_that_cannot_show_the_live_screen_is_found_before_any_needle(
 # -- after -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-103")
 def test_a_needle_that_is_missing_is_loud_and_recorded(person, board):
     one = started(person("needles"), **{"needles are in": "3"})
     one.type("q")
@@ -445,6 +457,7 @@ def test_a_session_that_ran_to_its_end_is_0_only_if_the_steps_after_it_were_answ
     assert over(person, board).finish() == 0
 
 
+@pytest.mark.req("REQ-103")
 def test_needles_that_are_missing_are_no_exit_0(person, board):
     one = over(person, board, **{"needles are in": "3"})
     assert one.finish(**{"needles are out": "2", "What was done": "looking for it"}) == 6
@@ -478,6 +491,7 @@ def test_needles_that_stay_are_waited_for_or_ended_early_with_a_reason(person, b
     assert record.answers("after")["adverse"] == "felt faint, lay down"
 
 
+@pytest.mark.req("REQ-100")
 def test_enter_pressed_twice_answers_no_question_that_nobody_has_read(person, board):
     one = started(person("tens_conventional"), **{"Condition (": "muscle pain"})
     one.type("q")
@@ -515,6 +529,7 @@ def test_ctrl_c_in_the_steps_after_warns_first(person, board):
     assert records()[0].answers("after")["needles_out"] is None
 
 
+@pytest.mark.req("REQ-106")
 def test_the_next_session_of_a_code_is_reminded_and_starts_at_zero(person, board):
     for number in (1, 2):
         one = person("needles")

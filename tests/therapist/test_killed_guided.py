@@ -120,6 +120,7 @@ def test_at_every_question_all_that_was_answered_before_is_on_record(board):
     assert len(so_far) <= len(ANSWERS)  # what did not change is not written again
 
 
+@pytest.mark.req("REQ-110")
 @pytest.mark.parametrize("at", KILLED_AT)
 def test_a_host_killed_at_a_question_has_lost_no_answer(board, at):
     person = visit(board, at)

@@ -17,6 +17,7 @@ from rheobase.therapist.visit import Visit
 # -- keys ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-102")
 @pytest.mark.parametrize(
     "data", [b"\x1b", b" ", b"q", b"Q", b"\x03", b"\x04", b"\x1c", b"\x1b\x1b", b"\x1bx", b"\x1b["]
 )
@@ -185,6 +186,7 @@ def live_with(session, said, bells, state="run", cap=300):
     return live
 
 
+@pytest.mark.req("REQ-051")
 def test_steps_are_0_2_ma_on_needles_and_1_ma_on_skin_and_end_at_the_ceiling():
     assert STEP_UA == {"needle": 200, "skin": 1000}  # the device's own
     session, said = Told(), []
@@ -270,6 +272,7 @@ def test_a_contraction_is_marked_once_it_has_reached_its_target_and_not_between_
         assert marks or "wait until Now is at Set of a contraction" in said[-1]
 
 
+@pytest.mark.req("REQ-105")
 def test_a_sound_when_output_becomes_active_when_it_passes_10_ma_and_at_a_fault():
     session, bells = Told(), []
     live = live_with(session, [], bells, cap=20_000)
@@ -301,6 +304,7 @@ FACTS = {
 }
 
 
+@pytest.mark.req("REQ-100")
 def test_the_data_cover_every_item_of_the_clinical_facts_and_nothing_else():
     rows = tomllib.loads(screening.FILE.read_text("utf-8"))["item"]
     for kind, names in FACTS.items():
@@ -360,6 +364,7 @@ def test_conditions_that_pages_name_a_dwell_for_exist():
 # -- plan ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-107")
 @pytest.mark.parametrize(
     "text",
     ["Jo Smith", "JosephineSmith", "a\tb", "ä", "a/b", "Smith", "Smith1", "JS", "A-B", "jones-85"]
@@ -426,6 +431,7 @@ def test_the_reminder_has_the_comfortable_level_or_the_highest_set_and_the_respo
     assert "starts at 0 mA" in text
 
 
+@pytest.mark.req("REQ-106")
 def test_every_adverse_event_of_a_code_is_told_also_of_a_session_that_never_started_or_broke_off(tmp_path):
     after = {"phase": "after", "response": "", "adverse": "a bruise"}
     made(tmp_path, "A-1", RAN, ("screening", after), ("close", {"stop_reason": "time_over"}))

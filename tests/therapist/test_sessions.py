@@ -89,6 +89,7 @@ def test_a_needle_session_from_the_first_question_to_the_last_is_a_whole_record(
     assert len(pins.pulses) == record.first("close")["channels"]["1"]["pulses"] == 200
 
 
+@pytest.mark.req("REQ-102")
 @pytest.mark.parametrize("key", [*STOPS, "closed terminal"])
 def test_every_way_to_stop_leaves_the_output_off_and_the_record_whole(sit_down, emulated, key):
     person = sit_down("needles", "-p", emulated.pty)
@@ -117,6 +118,7 @@ def test_every_way_to_stop_leaves_the_output_off_and_the_record_whole(sit_down, 
         assert "The terminal was closed" in events(record, "note")[-1]["text"]
 
 
+@pytest.mark.req("REQ-023")
 def test_pause_brings_the_output_to_zero_and_resume_ramps_from_zero(sit_down, emulated):
     person = sit_down("needles", "-p", emulated.pty, "--duration", "20s")
     person.start()
@@ -140,6 +142,7 @@ def test_pause_brings_the_output_to_zero_and_resume_ramps_from_zero(sit_down, em
     assert [e["event"] for e in record.of("event") if e["event"] in ("pause", "resume")] == ["pause", "resume"]
 
 
+@pytest.mark.req("REQ-104")
 def test_a_fault_is_shown_in_plain_words_with_what_to_do_and_the_steps_after_it_still_run(sit_down, emulated):
     person = sit_down("needles", "-p", emulated.pty)
     person.start()

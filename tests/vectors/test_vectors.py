@@ -39,6 +39,7 @@ def both():
     ]
 
 
+@pytest.mark.req("REQ-047")
 def test_every_vector_is_the_same_byte_for_byte(both):
     cpython, other = both
     for ours, theirs in zip(cpython, other, strict=True):
@@ -58,6 +59,7 @@ def test_the_vectors_reach_past_2_to_the_30_and_fill_32_bits(both):
     assert any(line.startswith("word 4294967295 (1023, 255, 16383)") for line in cpython)
 
 
+@pytest.mark.req("REQ-047")
 def test_plan_feeder_and_envelope_allocate_nothing():
     """With the heap locked. The last line allocates on purpose: the lock is real."""
     lines = output(micropython(), str(HERE / "allocations.py"), FIRMWARE_LIB).splitlines()
