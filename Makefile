@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test coverage format lint types image bench benchmark faults presets fuzz tables release setup clean
+.PHONY: help demo test safety coverage format lint types image bench benchmark faults presets fuzz tables release setup clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | while IFS=: read -r name text; do printf '%-10s%s\n' "$$name" "$$text"; done
@@ -18,6 +18,14 @@ test: $(READY)  ## every test; ARGS=tests/core for some
 	$(BIN)/rheo image build
 	$(BIN)/python $(PYTEST) $(ARGS)
 	$(if $(ARGS),,$(BIN)/python $(PYTEST) --board RHEO_DUO $(ON_THE_SECOND))
+	$(if $(ARGS),,$(SAFETY) --check)
+
+SAFETY := PYTHONPATH=tests $(BIN)/python tools/safety
+safety: $(READY)  ## docs/safety: from each hazard to tests and their results; runs those that have not run on this tree
+	$(BIN)/rheo image build
+	$(SAFETY) --ran || $(BIN)/python $(PYTEST) -m req || true
+	$(SAFETY) --ran || $(BIN)/python $(PYTEST) -m req --board RHEO_DUO $(ON_THE_SECOND) || true
+	$(SAFETY) $(ARGS)
 
 # The floor is for rheocore as CPython runs it; what runs on the emulated board is not counted.
 coverage: $(READY)  ## lines and branches that the tests run, here; ARGS=tests/core for some (then no floor)

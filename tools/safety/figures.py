@@ -36,12 +36,9 @@ def all_figures(case, run):
 
 
 def counts(case, run):
-    tests = {function: one.layer for group in proof.shown(run).values() for function, one in group.items()}
-    out = {
-        f"tests.{layer.replace(' ', '-')}": str(sum(at == layer for at in tests.values())) for layer in ledger.LAYERS
-    }
+    tests = proof.layers(run)
     return {
-        **out,
+        **{f"tests.{name.replace(' ', '-')}": str(list(tests.values()).count(name)) for name in ledger.LAYERS},
         "tests": str(len(tests)),
         "hazards": str(len(case.hazards)),
         "controls": str(len(case.controls)),
@@ -86,9 +83,7 @@ def of_benchmark():
     """bench.MAKER.TRAIN.CONDITION.FIELD, lower case and hyphens for blanks; times in their unit."""
     out = {}
     for run in rows("benchmark.json")["runs"]:
-        at = ".".join(
-            str(run[key]).lower().replace(", ", "-").replace(" ", "-") for key in ("maker", "train", "condition")
-        )
+        at = re.sub("[, ]+", "-", ".".join(run[key] for key in ("maker", "train", "condition"))).lower()
         for field, value in run.items():
             if isinstance(value, int | float) and field.endswith("_ns"):
                 out[f"bench.{at}.{field[:-3]}"] = time(abs(value) / 1e6)
@@ -129,10 +124,7 @@ def problems(case, figures):
     found = []
     for page in pages():
         text, name = page.read_text(), page.relative_to(ROOT).as_posix()
-        found += [f"{name} asks for figure {figure}, which there is not." for figure in filled(text, figures)[1]]
-        found += [
-            f"{name} cites {cited}, which there is not."
-            for cited in CITED.findall(text)
-            if cited not in case.requirements
-        ]
+        unknown = [f"figure {figure}" for figure in filled(text, figures)[1]]
+        unknown += sorted(set(CITED.findall(text)) - set(case.requirements))
+        found += [f"{name} asks for {one}, which there is not." for one in unknown]
     return found

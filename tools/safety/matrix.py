@@ -6,8 +6,8 @@ from case import SOFTWARE
 
 HEAD = """# Safety matrix
 
-Made by `make safety` of [hazards.toml](hazards.toml), [requirements.toml](requirements.toml), the marks in the tests and
-what they did in the last run. Do not edit. What it is about, in ten minutes: [the safety case](README.md).
+Made by `make safety` of [hazards.toml](hazards.toml), [requirements.toml](requirements.toml), the marks in the tests
+and what they did in the last run. Do not edit. What it is about, in ten minutes: [the safety case](README.md).
 
 """
 LAYERS = """
@@ -22,8 +22,8 @@ LAYERS = """
 def page(case, run):
     """Text of the page. case: case.Case; run: ledger.last_run()."""
     tests = proof.shown(run)
-    functions = {function: one.layer for group in tests.values() for function, one in group.items()}
-    counts = ", ".join(f"{sum(layer == name for layer in functions.values())} {name}" for name in ledger.LAYERS)
+    functions = proof.layers(run)
+    counts = ", ".join(f"{list(functions.values()).count(name)} {name}" for name in ledger.LAYERS)
     title = f"{len(case.hazards)} hazards, {len(case.controls)} controls, {len(case.requirements)} requirements, "
     out = [HEAD, f"{title}{len(functions)} tests that show them: {counts}.\n", LAYERS, "## Controls\n\n"]
     out.append(table(("control", "kind", "what", "hazards"), controls(case)))

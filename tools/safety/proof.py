@@ -1,14 +1,11 @@
 """From requirements to tests: which tests say that they show one, and what they did in the last run. Runs nothing."""
 
 import ast
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
-from case import ON_THE_IMAGE, ROOT
-
-sys.path.insert(0, str(ROOT / "tests"))
 import ledger
+from case import ON_THE_IMAGE, ROOT
 
 
 @dataclass
@@ -56,10 +53,14 @@ def shown(run):
     return {name: dict(sorted(found[name].items())) for name in sorted(found)}
 
 
+def layers(run):
+    """{test function: layer} of a run's tests that show something."""
+    return {function: one.layer for group in shown(run).values() for function, one in group.items()}
+
+
 def is_whole(run):
     """True if the last run was of this tree and every test that shows something took part."""
-    ran = {nodeid.split("[")[0] for tests in run["boards"].values() for nodeid in tests}
-    return run["tree"] == ledger.tree() and set(marked()) <= ran
+    return run["tree"] == ledger.tree() and set(marked()) <= set(layers(run))
 
 
 def problems(case, run):
@@ -67,20 +68,18 @@ def problems(case, run):
     if run["tree"] != ledger.tree():
         return ["No test has run on this tree as it is: `make safety` runs those that show something, `make test` all."]
     tests = shown(run)
-    ran = {function for group in tests.values() for function in group}
+    ran = layers(run)
     found = []
     for function, names in marked().items():
-        found += [
-            f"{function} says that it shows {name}, which is no requirement." for name in names - set(case.requirements)
-        ]
+        found += [f"{function} shows {name}, which is no requirement." for name in names - set(case.requirements)]
         if function not in ran:
             found.append(f"{function} shows {', '.join(sorted(names))} and did not run.")
     for name in case.requirements:
         found += of_requirement(name, tests.get(name, {}))
     for hazard, control, use in case.uses():
         named = use.get("requirements", ())
-        layers = {one.layer for name in named for one in tests.get(name, {}).values() if one.outcomes["passed"]}
-        if named and control["kind"] in ON_THE_IMAGE and "real image" not in layers:
+        where = {one.layer for name in named for one in tests.get(name, {}).values() if one.outcomes["passed"]}
+        if named and control["kind"] in ON_THE_IMAGE and "real image" not in where:
             found.append(f'{hazard["id"]}: nothing shows "{use["by"]}" on the real image ({", ".join(named)}).')
     return found
 
