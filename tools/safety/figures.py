@@ -32,7 +32,8 @@ def number(value):
 
 def all_figures(case, run):
     """{name: text} of every figure that a page may ask for."""
-    return {**counts(case, run), **of_faults(), **of_presets(), **of_benchmark(), **of_firmware()}
+    margins = {f"{name}.margin": asked["margin"] for name, asked in case.requirements.items() if "margin" in asked}
+    return {**counts(case, run), **margins, **of_faults(), **of_presets(), **of_benchmark(), **of_firmware()}
 
 
 def counts(case, run):
