@@ -192,7 +192,7 @@ def test_the_matrix_leads_from_each_hazard_to_results(written):
 def test_figures_are_put_between_their_marks_and_unknown_ones_and_claims_are_told(written, monkeypatch, tmp_path):
     page = tmp_path / "README.md"
     page.write_text("<!--fig faults-->0<!--/fig--> faults, <!--fig no.such-->1<!--/fig--> [REQ-001] [REQ-777]")
-    text, unknown = figures.filled(page.read_text(), {"faults": "57"})
+    text, unknown = figures.filled(page, {"faults": "57"})
     assert text.startswith("<!--fig faults-->57<!--/fig--> faults") and unknown == ["no.such"]
     monkeypatch.setattr(figures, "pages", lambda: [page])
     monkeypatch.setattr(figures, "ROOT", tmp_path)
@@ -200,7 +200,9 @@ def test_figures_are_put_between_their_marks_and_unknown_ones_and_claims_are_tol
     assert "README.md asks for figure no.such" in found and "asks for REQ-777" in found and "REQ-001" not in found
 
 
-@pytest.mark.parametrize("ms, text", [(3.2e-05, "32 ns"), (0.2932, "293 µs"), (120.48, "120 ms"), (1019.8, "1.02 s")])
+@pytest.mark.parametrize(
+    "ms, text", [(3.2e-05, "32 ns"), (0.2932, "293 µs"), (120.48, "120 ms"), (999.8, "1 s"), (2050, "2.05 s")]
+)
 def test_a_time_is_told_in_its_unit_with_three_figures(ms, text):
     assert figures.time(ms) == text
 

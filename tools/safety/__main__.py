@@ -21,7 +21,7 @@ MOST = 20  # gaps shown
 def pages(case, run):
     """{path: text} of what is made, as it should be."""
     known = figures.all_figures(case, run)
-    made = {page: figures.filled(page.read_text(), known)[0] for page in figures.pages()}
+    made = {page: figures.filled(page, known)[0] for page in figures.pages()}
     return {**made, cases.FOLDER / "matrix.md": matrix.page(case, run)}
 
 

@@ -5,12 +5,13 @@ commands make) and from the firmware's own numbers; none is typed.
 """
 
 import json
+import os
 import re
 from functools import cache
 
 import ledger
 import proof
-from case import ROOT
+from case import FOLDER, ROOT
 from rheobase import boards
 from rheocore import limits, messages
 
@@ -24,10 +25,14 @@ def rows(name):
     return json.loads((ROOT / "docs" / name).read_text())
 
 
+def rounded(value):
+    """Three figures of it."""
+    return float(f"{value:.3g}")
+
+
 def number(value):
-    """12, 1.36, 0.032: three figures at most, no trailing zeros."""
-    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """12, 1.36, 0.032, 1023: three figures at most, no trailing zeros."""
+    return f"{rounded(value):.10g}"
 
 
 def all_figures(case, run):
@@ -66,7 +71,7 @@ def of_faults():
 def time(ms):
     """A time in its unit: 32 ns, 293 µs, 120 ms, 1.02 s."""
     for unit, size in (("s", 1000), ("ms", 1), ("µs", 1e-3)):
-        if ms >= size:
+        if rounded(ms / size) >= 1:
             return f"{number(ms / size)} {unit}"
     return f"{number(ms * 1e6)} ns"
 
@@ -81,15 +86,19 @@ def of_presets():
 
 
 def of_benchmark():
-    """bench.MAKER.TRAIN.CONDITION.FIELD, lower case and hyphens for blanks; times in their unit."""
-    out = {}
-    for run in rows("benchmark.json")["runs"]:
-        at = re.sub("[, ]+", "-", ".".join(run[key] for key in ("maker", "train", "condition"))).lower()
-        for field, value in run.items():
-            if isinstance(value, int | float) and field.endswith("_ns"):
-                out[f"bench.{at}.{field[:-3]}"] = time(abs(value) / 1e6)
-            elif isinstance(value, int | float):
-                out[f"bench.{at}.{field}"] = number(value)
+    """bench.MAKER.width, .period, .count, .locked: the worst of all trains and conditions; bench.image: what ran."""
+    told = rows("benchmark.json")
+    out = {"bench.image": f"{told['image']['board']}, MicroPython {told['image']['micropython']}"}
+    for maker in {run["maker"] for run in told["runs"]}:
+        mine = [run for run in told["runs"] if run["maker"] == maker]
+        locked = [hang for hang in told["hangs"] if hang["maker"] == maker and not hang["watchdog"]]
+        at = "bench." + re.sub("[, ]+", "-", maker.lower())
+        out[f"{at}.width"] = time(max(abs(run[key]) for run in mine for key in ("a_worst_ns", "b_worst_ns")) / 1e6)
+        out[f"{at}.period"] = time(max(run["jitter_peak_ns"] for run in mine) / 1e6)
+        out[f"{at}.imbalance"] = time(max(run["imbalance_worst_ns"] for run in mine) / 1e6)
+        ends = [hang["off_after_ms"] for hang in locked]
+        out[f"{at}.locked"] = "goes on" if None in ends else f"{time(max(ends))}"
+        out[f"{at}.high"] = time(max(hang["high_ms"] for hang in locked))
     return out
 
 
@@ -114,8 +123,16 @@ def pages():
     return [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if page.name not in MADE]
 
 
-def filled(text, figures):
-    """(text with its figures, [names of figures that there are none of])."""
+def links(text, page):
+    """What makes every [REQ-…] of a page a link; a page asks for it by <!--fig links--> at its end."""
+    matrix = os.path.relpath(FOLDER / "matrix.md", page.parent)
+    return "".join(f"\n[{name}]: {matrix}#{name.lower()}" for name in sorted(set(CITED.findall(text)))) + "\n"
+
+
+def filled(page, figures):
+    """(text of a page with its figures, [names of figures that there are none of])."""
+    text = page.read_text()
+    figures = {**figures, "links": links(MARK.sub("", text), page)}
     unknown = sorted({name for _, name, _, _ in MARK.findall(text) if name not in figures})
     return MARK.sub(lambda m: m[1] + figures.get(m[2], m[3]) + m[4], text), unknown
 
@@ -125,7 +142,7 @@ def problems(case, figures):
     found = []
     for page in pages():
         text, name = page.read_text(), page.relative_to(ROOT).as_posix()
-        unknown = [f"figure {figure}" for figure in filled(text, figures)[1]]
+        unknown = [f"figure {figure}" for figure in filled(page, figures)[1]]
         unknown += sorted(set(CITED.findall(text)) - set(case.requirements))
         found += [f"{name} asks for {one}, which there is not." for one in unknown]
     return found
