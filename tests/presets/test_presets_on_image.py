@@ -21,7 +21,7 @@ def booted(board_image):
     return Dut(board_image)
 
 
-@pytest.mark.req("REQ-001", "REQ-005", "REQ-008")
+@pytest.mark.req("REQ-001", "REQ-005", "REQ-008", "REQ-009")
 @pytest.mark.parametrize("names", TOGETHER, ids="+".join)
 def test_a_preset_delivers_what_its_file_commands(booted, names, tmp_path):
     """Each start, phase and gap on its tick; amplitude within 5 % of the ramp; off at the end."""
