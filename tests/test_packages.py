@@ -187,6 +187,8 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_folder(installed, board_image)
     done = installed.call("python", "-c", script)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("Commanded and measured agree to the tick.\n")
+    shown = re.search(r"ends with tables such as\n\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+    assert shown in done.stdout, "README shows another table than the demo does"
     out = installed.here / "demo-out"
     assert (
         len(list(out.rglob("record.jsonl"))) == len(list(out.rglob("report.html"))) == len(list(out.glob("*.vcd"))) == 1

@@ -78,9 +78,10 @@ def session(preset, amplitude, electrode, out):
         ("cut or overlapping", "0", f"{len(train.truncated) + len(train.overlaps)}"),
     )
     say(f"\n{preset}, {amplitude} (modelled load), {DURATION}: ended by {data['stop_reason']}")
-    say(f"  {'':18}  {'commanded':26}  measured at the pins")
+    wide = max(len(wanted) for _, wanted, _ in rows)
+    say(f"  {'':18}  {'commanded':{wide}}  measured at the pins")
     for name, wanted, found in rows:
-        say(f"  {name:18}  {wanted:26}  {found}")
+        say(f"  {name:18}  {wanted:{wide}}  {found}")
     reader = RecordReader(Path(data["log"]))
     plots.pulses_png(out / f"{preset}-pulses.png", vcd, preset, modelled=True)
     plots.envelope_png(out / f"{preset}-envelope.png", reader, preset)
