@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "build" / "safety" / "last-run.json"
+EVIDENCE = ROOT / "docs" / "safety" / "evidence.json"
 SOURCES = ("firmware", "boards", "host", "tests")
 PROPERTY = "requirements"
 LAYERS = ("unit", "PIO cycle-exact", "real image", "hardware")
@@ -48,6 +49,25 @@ def last_run():
         return json.loads(FILE.read_text())
     except (OSError, ValueError):
         return {"tree": None, "boards": {}}
+
+
+def made(table):
+    """Note that a table of docs/ was measured just now with this tree's firmware. table: "faults", …"""
+    noted = evidence()
+    noted[table] = firmware()
+    EVIDENCE.write_text(json.dumps(noted, indent=2, sort_keys=True) + "\n")
+
+
+def evidence():
+    """{table: hash of the firmware that it was measured with}."""
+    return json.loads(EVIDENCE.read_text()) if EVIDENCE.exists() else {}
+
+
+def firmware():
+    """Hash of the reference board's firmware as this tree has it."""
+    from rheobase.image.firmware_files import firmware_hash
+
+    return firmware_hash("RHEO_PICO")
 
 
 class Ledger:

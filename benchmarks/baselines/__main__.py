@@ -105,9 +105,13 @@ def main(argv=None):
         return 7 if wrong else 0
     import picture
 
+    sys.path.append(str(bench.ROOT / "tests"))
+    import ledger
+
     JSON.write_text(page.text(results))
     MARKDOWN.write_text(page.markdown(results))
     picture.draw(results, PICTURE)
+    ledger.made("benchmark")
     print("\n".join(wrong) or "Rheobase keeps what it promises.")
     print("Written: " + ", ".join(str(path.relative_to(bench.ROOT)) for path in (MARKDOWN, JSON, PICTURE)))
     return 7 if wrong else 0

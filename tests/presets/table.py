@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "e2e")]
 
+import ledger  # noqa: E402
 from dut import Dut  # noqa: E402
 from presets import judge  # noqa: E402
 from rheobase import library  # noqa: E402
@@ -128,6 +129,7 @@ def main(argv=None):
         return 7 if wrong or failed else 0
     JSON.write_text(text(rows))
     MARKDOWN.write_text(markdown(rows))
+    ledger.made("presets")
     print(f"Written: {MARKDOWN.relative_to(ROOT)}, {JSON.relative_to(ROOT)}")
     return 7 if failed else 0
 

@@ -242,3 +242,13 @@ def test_the_worst_of_setup_call_and_teardown_counts():
         said = [(ledger.PROPERTY, ["unit", "REQ-001"])]
         book.pytest_runtest_logreport(SimpleNamespace(nodeid="x", outcome=outcome, user_properties=said))
     assert book.tests == {"x": result("failed", "unit", "REQ-001")}
+
+
+def test_a_table_that_was_measured_with_another_firmware_is_told_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger, "EVIDENCE", tmp_path / "evidence.json")
+    assert figures.of_evidence()["evidence.faults"] == "an earlier firmware"
+    ledger.made("faults")
+    assert figures.of_evidence()["evidence.faults"] == "this firmware"
+    assert figures.of_evidence()["evidence.presets"] == "an earlier firmware"
+    monkeypatch.setattr(ledger, "firmware", lambda: "another")
+    assert figures.of_evidence()["evidence.faults"] == "an earlier firmware"

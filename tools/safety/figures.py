@@ -17,6 +17,7 @@ from rheocore import limits, messages
 
 MARK = re.compile(r"(<!--fig ([\w.%-]+)-->)(.*?)(<!--/fig-->)", re.S)
 CITED = re.compile(r"\[(REQ-\d+)\]")
+TABLES = ("faults", "presets", "benchmark", "soak", "mutants")
 MADE = ("matrix.md",)  # pages that are wholly made
 
 
@@ -38,7 +39,15 @@ def number(value):
 def all_figures(case, run):
     """{name: text} of every figure that a page may ask for."""
     margins = {f"{name}.margin": asked["margin"] for name, asked in case.requirements.items() if "margin" in asked}
-    return {**counts(case, run), **margins, **of_faults(), **of_presets(), **of_benchmark(), **of_firmware()}
+    return {
+        **counts(case, run),
+        **margins,
+        **of_evidence(),
+        **of_faults(),
+        **of_presets(),
+        **of_benchmark(),
+        **of_firmware(),
+    }
 
 
 def counts(case, run):
@@ -50,6 +59,12 @@ def counts(case, run):
         "controls": str(len(case.controls)),
         "requirements": str(len(case.requirements)),
     }
+
+
+def of_evidence():
+    """evidence.TABLE: which firmware each table of docs/ was measured with."""
+    now, made = ledger.firmware(), ledger.evidence()
+    return {f"evidence.{name}": "this firmware" if made.get(name) == now else "an earlier firmware" for name in TABLES}
 
 
 def of_faults():
