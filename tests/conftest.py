@@ -15,7 +15,7 @@ def pytest_configure(config):
     """Before any test module is read: what they know of the board comes from boards.load()."""
     os.environ["RHEO_BOARD"] = config.getoption("--board")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(ledger.Ledger(config.getoption("--board")))
+        config.pluginmanager.register(ledger.Ledger(config.getoption("--board")), "ledger")
 
 
 def pytest_collection_modifyitems(items):

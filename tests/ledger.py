@@ -6,6 +6,7 @@ as the tree stays the same; a run of another tree begins anew. tools/safety read
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -14,6 +15,7 @@ EVIDENCE = ROOT / "docs" / "safety" / "evidence.json"
 SOURCES = ("firmware", "boards", "host", "tests")
 PROPERTY = "requirements"
 LAYERS = ("unit", "PIO cycle-exact", "real image", "hardware")
+EMULATED = "/dev/pts/"  # ports of emulated boards: what passes there is no proof of the hardware
 IMAGES = {"board_image", "stock_image"}  # fixtures: who asks for one boots it
 WORST = ("passed", "skipped", "failed")
 
@@ -29,9 +31,9 @@ def tree():
 
 def layer(item):
     """What a test of pytest's runs on: one of LAYERS."""
-    if item.get_closest_marker("hardware"):
+    if item.get_closest_marker("hardware") and not os.environ.get("RHEO_PORT", "").startswith(EMULATED):
         return "hardware"
-    if IMAGES & set(item.fixturenames):
+    if IMAGES & set(item.fixturenames) or item.get_closest_marker("hardware"):
         return "real image"
     return "PIO cycle-exact" if item.nodeid.startswith("tests/pio/") else "unit"
 

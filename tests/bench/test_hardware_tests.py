@@ -17,7 +17,18 @@ def run(port, *words):
     environment = {key: value for key, value in os.environ.items() if key != "RHEO_PORT"}
     if port:
         environment["RHEO_PORT"] = port
-    command = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", str(HARDWARE), *words]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-rs",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:ledger",
+        str(HARDWARE),
+        *words,
+    ]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False).stdout
 
 

@@ -29,6 +29,7 @@ def rheo(*words, timeout_s=60):
     return done.returncode, answer["data"], answer["errors"]
 
 
+@pytest.mark.req("REQ-036")
 def test_it_runs_this_firmware_and_has_the_reset_hook():
     code, info, errors = rheo("info")
     assert code == 0, errors
@@ -38,6 +39,7 @@ def test_it_runs_this_firmware_and_has_the_reset_hook():
     assert info["c_hook"], "stock MicroPython: flash the board's image"
 
 
+@pytest.mark.req("REQ-001", "REQ-005")
 def test_a_plain_train_is_as_commanded_by_the_boards_own_capture(tmp_path):
     """100 pulses of 200, 50 and 200 us at 100 Hz: half a tick of 1 us, seen every 40 ns or finer."""
     file = tmp_path / "own.vcd"
@@ -48,11 +50,13 @@ def test_a_plain_train_is_as_commanded_by_the_boards_own_capture(tmp_path):
     assert (code, data["verdict"], data["findings"]) == (0, "pass", [])
 
 
+@pytest.mark.req("REQ-020")
 def test_stop_is_confirmed_while_nothing_runs():
     code, data, errors = rheo("stop")
     assert (code, data["confirmed"]) == (0, True), errors
 
 
+@pytest.mark.req("REQ-005", "REQ-014")
 def test_the_quick_sweep_passes(tmp_path):
     """The interlock's cell needs a hand at a terminal: here it is not run, and that is no fail."""
     code, data, errors = rheo("bench", "sweep", "--quick", "--out", tmp_path, timeout_s=QUICK_S)

@@ -252,3 +252,12 @@ def test_a_table_that_was_measured_with_another_firmware_is_told_as_such(tmp_pat
     assert figures.of_evidence()["evidence.presets"] == "an earlier firmware"
     monkeypatch.setattr(ledger, "firmware", lambda: "another")
     assert figures.of_evidence()["evidence.faults"] == "an earlier firmware"
+
+
+@pytest.mark.parametrize("port, layer", [("", "hardware"), ("/dev/ttyACM0", "hardware"), ("/dev/pts/7", "real image")])
+def test_what_passes_at_an_emulated_boards_port_is_no_proof_of_the_hardware(monkeypatch, port, layer):
+    monkeypatch.setenv("RHEO_PORT", port)
+    item = SimpleNamespace(
+        get_closest_marker=lambda name: name == "hardware", fixturenames=(), nodeid="tests/hardware/x"
+    )
+    assert ledger.layer(item) == layer
