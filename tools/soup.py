@@ -61,14 +61,18 @@ class Soup:
         for name, how in found.items():
             if name not in self.explained:
                 self.faults.append(f"{name}: {how}, and docs/safety/soup.toml does not explain it.")
+        for name, by in sorted(self.along.items()):
+            if name not in self.explained and soup_parts.python_version(name) and not soup_parts.python_licence(name):
+                by = " and ".join(sorted(by))
+                self.faults.append(f"{name}: {by} brings it, and its licence is not known; give it in soup.toml.")
         for name, entry in self.explained.items():
             odd = set(entry) - NEEDED - OPTIONAL | NEEDED - {key for key in NEEDED if entry.get(key)}
             if odd or entry["where"] not in HEADINGS:
                 self.faults.append(f"{name}: its entry lacks or has too much: {', '.join(sorted(odd)) or 'where'}.")
                 continue
-            self.look_at(name, entry, found)
+            self.look_at(name, entry, found.keys() | self.along.keys())
 
-    def look_at(self, name: str, entry: dict, found: dict) -> None:
+    def look_at(self, name: str, entry: dict, found: set) -> None:
         if name not in found and "given" not in entry:
             if entry.get("by") in self.asked:  # another version of what brings it may well do without
                 self.notes.append(f"{name}: {entry['by']} does not bring it here.")
@@ -81,7 +85,8 @@ class Soup:
             self.faults.append(f"{name}: soup.toml says its licence is {typed}, the part says {stated}.")
         if not self.licence(name, entry):
             self.faults.append(f"{name}: its licence is not known; find it, and give `licence` in soup.toml.")
-        if "version_in" in entry and self.sources and not self.version(name, entry):
+        looked = "version_in" in entry and soup_parts.source_file(self.image, entry["version_in"][0])
+        if looked and not self.version(name, entry):
             self.faults.append(f"{name}: its version is not where soup.toml looks for it: {entry['version_in'][0]}.")
         for cited in re.findall(r"`([^`]+)`", entry["control"]):
             if not exists(cited):
@@ -89,7 +94,7 @@ class Soup:
 
     def stated(self, name: str, entry: dict) -> str:
         """The licence as the part itself has it, if it is here and says so."""
-        if name in self.asked or name in self.brought:
+        if name in self.asked or "by" in entry:
             return soup_parts.python_licence(name)
         tag = soup_parts.spdx_tag(soup_parts.source_file(self.image, entry["source"])) if "source" in entry else ""
         return soup_parts.spdx(tag) if tag else ""
@@ -167,8 +172,6 @@ class Soup:
         for name, by in sorted(self.along.items()):
             if name not in self.explained:
                 here, licence = soup_parts.python_version(name), soup_parts.python_licence(name)
-                if here and not licence:
-                    self.faults.append(f"{name}: its licence is not known ({', '.join(sorted(by))} brings it).")
                 out += f"| `{name}` | {here or 'not here'} | {licence} | {', '.join(sorted(by))} |\n"
         return out
 

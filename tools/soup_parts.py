@@ -5,6 +5,7 @@ used. Python: pyproject.toml and the metadata of what is installed here. Debian:
 """
 
 import filecmp
+import functools
 import re
 import subprocess
 from importlib import metadata
@@ -36,6 +37,7 @@ _CLASSIFIERS = {
 # -- the board ------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def linked(folder: Path) -> set[str]:
     """Parts of which code or data is in the image that was linked in `folder` (cmake's).
 
@@ -100,7 +102,7 @@ def on_boards(say) -> tuple[set[str] | None, ImageInfo | None]:
         folder, same = build_folder(found) if found.frozen else (None, False)
         first = first or found
         if folder is None:
-            say(f"What is linked into {board} was not looked at: its image is here, the folder it was built in is not.")
+            say(f"What is linked into {board} was not looked at: no link map of its image is here.")
             continue
         if not same:
             say(f"The link map of {board} is of a later build from the same cache than its image.")

@@ -103,6 +103,22 @@ def test_what_a_dependency_of_users_brings_along_anew_is_red(monkeypatch):
     assert said.startswith("left-pad: click brings it")
 
 
+def test_what_a_tests_dependency_brings_along_needs_no_entry_and_yet_a_licence(monkeypatch):
+    licence = soup_parts.python_licence
+    monkeypatch.setattr(soup_parts, "python_licence", lambda name: "" if name == "pluggy" else licence(name))
+    (said,) = looked().faults
+    assert said.startswith("pluggy: ") and "its licence is not known" in said
+    entry = {"where": "evidence", "by": "pytest", "why": "x", "fails": "x", "control": "x", "licence": "MIT"}
+    assert not looked(EXPLAINED | {"pluggy": entry}).faults
+
+
+def test_what_is_brought_along_no_more_is_said_and_is_no_error(monkeypatch):
+    requires = metadata.requires
+    monkeypatch.setattr(metadata, "requires", lambda name: [] if name == "jinja2" else requires(name))
+    said = looked()
+    assert not said.faults and "markupsafe: jinja2 does not bring it here." in said.notes
+
+
 def test_a_package_that_an_images_build_needs_anew_is_red(monkeypatch):
     needed = toolchain.packages()
     monkeypatch.setattr(toolchain, "packages", lambda: [*needed, "ninja-build"])
@@ -124,6 +140,7 @@ def test_an_entry_without_a_part_is_red(where):
         ("tinyusb", {"licence": None}, "tinyusb: its licence is not known"),
         ("click", {"licence": "MIT"}, "click: soup.toml says its licence is MIT, the part says BSD-3-Clause"),
         ("littlefs", {"licence": "MIT"}, "littlefs: soup.toml says its licence is MIT, the part says BSD-3-Clause"),
+        ("littlefs", {"version_in": ["lib/littlefs/lfs2.h", "(NOWHERE)"]}, "littlefs: its version is not where"),
         ("git", {"licence": "free"}, "git: its licence 'free' is no SPDX expression"),
         ("click", {"control": "`host_lust`"}, "click: its control cites host_lust"),
         ("click", {"control": "`tests/test_help.py::test_nothing`"}, "click: its control cites tests/test_help.py::"),
@@ -166,6 +183,8 @@ def test_where_no_image_and_no_toolchain_is_the_rest_is_compared_and_it_is_said(
     def none(board=None):
         raise HostError("no_image", f"There is no image for {board} yet.", "")
 
+    monkeypatch.setattr(soup_parts, "source_file", lambda found, name: None)
+    assert soup.main(["--check"]) == 0  # an image whose sources are not here
     monkeypatch.setattr(image, "which", none)
     monkeypatch.setattr(soup_parts, "debian_version", lambda package: "")
     assert soup.main(["--check"]) == 0
