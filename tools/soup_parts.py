@@ -62,7 +62,7 @@ def _parts_of(origin: str, tree: str) -> set[str]:
     """Parts that an object or archive of the map is of; its own name if it is of none that is known."""
     archive = re.search(r"/lib([^/]+)\.a\(", origin)
     if archive:
-        return {_ARCHIVES.get(archive[1], f"lib{archive[1]}.a")}
+        return {_ARCHIVES.get(archive[1].removesuffix("_nano"), f"lib{archive[1]}.a")}
     if origin == "linker stubs" or origin.endswith("/frozen_content.c.o"):
         return set()  # jumps that the linker makes; our Python and some of MicroPython's own
     if "boot_stage2" in origin:
@@ -92,7 +92,7 @@ def build_folder(found: ImageInfo) -> tuple[Path | None, bool]:
 def on_boards(say) -> tuple[set[str] | None, ImageInfo | None]:
     """(parts of all our boards' images, the first image); None where nothing is here that would tell."""
     parts: set[str] = set()
-    first, whole = None, False
+    first = None
     for board in boards.names():
         try:
             found = image.which(board)
@@ -105,10 +105,9 @@ def on_boards(say) -> tuple[set[str] | None, ImageInfo | None]:
             say(f"What is linked into {board} was not looked at: no link map of its image is here.")
             continue
         if not same:
-            say(f"The link map of {board} is of a later build from the same cache than its image.")
+            say(f"The link map of {board} is of another build in the same cache than its image.")
         parts |= linked(folder)
-        whole = True
-    return (parts if whole else None), first
+    return parts or None, first
 
 
 def of_sources(found: ImageInfo | None) -> dict[str, str]:
@@ -119,9 +118,9 @@ def of_sources(found: ImageInfo | None) -> dict[str, str]:
     for name in found.source.get("packages", []):
         part, version = re.sub(r"(_all\.deb|\.dsc)$", "", name).split("_", 1)
         versions[part.removesuffix("-source")] = version
-    compiler = re.search(rb"GCC: \(([^)]+)\) ([\d.]+)", found.elf_path.read_bytes()) if found.elf_path else None
+    compiler = re.search(rb"GCC: \(([^)]+)\) [\d.]+", found.elf_path.read_bytes()) if found.elf_path else None
     if compiler:
-        versions["gcc-arm-none-eabi"] = f"{compiler[2].decode()} ({compiler[1].decode()})"
+        versions["gcc-arm-none-eabi"] = compiler[1].decode()
     return versions
 
 
