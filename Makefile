@@ -4,7 +4,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test safety coverage format lint types image bench benchmark faults presets fuzz tables release setup clean
+.PHONY: help demo test safety coverage format lint types image bench benchmark faults presets fuzz tables soup release setup
+.PHONY: clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | while IFS=: read -r name text; do printf '%-10s%s\n' "$$name" "$$text"; done
@@ -71,6 +72,9 @@ fuzz: $(READY)  ## a million mutated lines at each parser, thousands on the imag
 tables: $(READY)  ## what is made of the code: docs/wire.md, list of docs/adr, package.json; ARGS=--check compares
 	$(BIN)/python tools/tables.py $(ARGS)
 	$(BIN)/python tools/package_json.py $(ARGS)
+
+soup: $(READY)  ## third-party parts, their licences and failures: docs/safety/soup.md; ARGS=--check compares
+	$(BIN)/python tools/soup.py $(ARGS)
 
 release: $(READY)  ## images, wheel and sdist with their hashes, from a clean commit: dist/
 	$(BIN)/python tools/release.py

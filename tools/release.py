@@ -1,7 +1,8 @@
-"""`make release`: board images, wheel and sdist with their hashes in dist/, from a clean commit. Publishes nothing.
+"""`make release`: images, wheel, sdist and list of parts with their hashes in dist/, from a clean commit; unpublished.
 
 Same commit, same packages: same bytes. Wheel and sdist take their times from the commit and depend on hatchling's
-version besides; images depend on MicroPython's sources and the compiler (SHA256SUMS shows it when they differ).
+version besides; images depend on MicroPython's sources and the compiler, the list on all that is installed
+(SHA256SUMS shows it when they differ).
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import rheobase
+import soup
 from rheobase import boards, flash, image, paths
 from rheobase.errors import HostError, RheoError
 
@@ -57,6 +59,16 @@ def add_images(folder: Path, say) -> None:
             raise HostError("wrong_image", f"{found.path} is not the image of {board}.", "rheo image build")
 
 
+def add_parts(folder: Path, say) -> None:
+    """The third-party parts with the versions that are here: SOUP.md."""
+    text, faults, notes = soup.exact()
+    for note in notes:
+        say(note)
+    if faults:
+        raise HostError("parts_not_explained", faults[0], "Explain it in docs/safety/soup.toml, then: make soup")
+    (folder / "SOUP.md").write_text(text)
+
+
 def add_packages(root: Path, folder: Path) -> None:
     """sdist, and the wheel that is built from that sdist; hatchling leaves out what git ignores."""
     epoch = git(root, "log", "-1", "--format=%ct").decode().strip()
@@ -90,6 +102,7 @@ def release(root: Path, out: Path, say) -> str:
         new = Path(scratch) / "dist"
         new.mkdir()
         add_images(new, say)
+        add_parts(new, say)
         add_packages(root, new)
         sums = add_sums(new)
         if out.exists():

@@ -23,6 +23,12 @@ _PROGRAMS = {
 _DEBIAN_PROGRAMS = {"dpkg-source": "dpkg-dev", "dpkg-deb": "dpkg", "xz": "xz-utils", "bzip2": "bzip2"}
 # Files that the cross compiler must find for itself.
 _LIBRARIES = {"nosys.specs": "libnewlib-arm-none-eabi", "libstdc++.a": "libstdc++-arm-none-eabi-newlib"}
+_C_LIBRARY = "libc6-dev"
+
+
+def packages() -> list[str]:
+    """Every Debian package that building an image from Debian's sources uses; docs/safety/soup.toml explains each."""
+    return [*_PROGRAMS.values(), *_DEBIAN_PROGRAMS.values(), *_LIBRARIES.values(), _C_LIBRARY]
 
 
 def missing(debian_sources: bool = True) -> list[str]:
@@ -45,7 +51,7 @@ def missing(debian_sources: bool = True) -> list[str]:
             if not os.path.isabs(found) or not os.path.exists(found):
                 packages.append(package)
     if "gcc" in packages or not (Path("/usr/include/stdio.h").exists() or sys.platform != "linux"):
-        packages.append("libc6-dev")
+        packages.append(_C_LIBRARY)
     return list(dict.fromkeys(packages))
 
 
