@@ -26,6 +26,7 @@ safety: $(READY)  ## docs/safety: from each hazard to tests and their results; r
 	$(BIN)/rheo image build
 	$(SAFETY) --ran || $(BIN)/python $(PYTEST) -m req || true
 	$(SAFETY) --ran || $(BIN)/python $(PYTEST) -m req --board RHEO_DUO $(ON_THE_SECOND) || true
+	$(BIN)/python tools/soup.py $(ARGS)
 	$(SAFETY) $(ARGS)
 
 # The floor is for rheocore as CPython runs it; what runs on the emulated board is not counted.

@@ -42,12 +42,14 @@ def changed(name, **changes):
     return EXPLAINED | {name: {k: v for k, v in (EXPLAINED[name] | changes).items() if v is not None}}
 
 
+@pytest.mark.req("REQ-134")
 def test_the_page_is_what_the_tool_makes(board_image):
     done = subprocess.run([sys.executable, soup.__file__, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is what the build says" in done.stdout
 
 
+@pytest.mark.req("REQ-134")
 def test_every_library_in_the_link_map_of_each_boards_image_is_explained(board_image):
     for board in boards.names():
         image.ensure(board)
@@ -90,6 +92,7 @@ def test_what_is_left_in_an_image_counts_what_was_dropped_does_not_and_what_was_
     assert soup_parts.linked(tmp_path) == {"littlefs", "micropython", "re1.5", "newlib", "libsecret.a", foreign}
 
 
+@pytest.mark.req("REQ-134")
 @pytest.mark.parametrize("extra", [None, "emulator", "bench", "dev"])
 def test_a_new_dependency_without_an_entry_is_red(extra):
     (said,) = looked(project=with_dependency("left-pad>=1", extra)).faults
@@ -126,6 +129,7 @@ def test_a_package_that_an_images_build_needs_anew_is_red(monkeypatch):
     assert said.startswith("ninja-build: an image's build needs it")
 
 
+@pytest.mark.req("REQ-134")
 @pytest.mark.parametrize("where", list(soup.HEADINGS))
 def test_an_entry_without_a_part_is_red(where):
     entry = {"where": where, "why": "x", "fails": "x", "control": "x", "licence": "MIT"}
