@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test safety coverage format lint types image bench benchmark faults presets fuzz tables soup release setup
+.PHONY: help demo test safety coverage format lint types image bench benchmark faults presets fuzz tables soup release setup clean
 .PHONY: clean
 
 help:  ## this list
@@ -22,7 +22,7 @@ test: $(READY)  ## every test; ARGS=tests/core for some
 	$(if $(ARGS),,$(SAFETY) --check)
 
 SAFETY := PYTHONPATH=tests $(BIN)/python tools/safety
-safety: $(READY)  ## docs/safety: from each hazard to tests and their results; runs those that have not run on this tree
+safety: $(READY)  ## hazards, tests, results: docs/safety/matrix.md; runs what has not run on this tree
 	$(BIN)/rheo image build
 	$(SAFETY) --ran || $(BIN)/python $(PYTEST) -m req || true
 	$(SAFETY) --ran || $(BIN)/python $(PYTEST) -m req --board RHEO_DUO $(ON_THE_SECOND) || true
