@@ -5,7 +5,6 @@ READY := $(VENV)/.ready
 PYTEST := -m pytest -n 2 --dist worksteal
 
 .PHONY: help demo test safety coverage format lint types image bench benchmark faults presets fuzz tables soup release setup clean
-.PHONY: clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | while IFS=: read -r name text; do printf '%-10s%s\n' "$$name" "$$text"; done
