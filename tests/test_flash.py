@@ -52,6 +52,11 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
         flash.check(tmp_path / "none.uf2")
 
 
+def test_a_file_that_no_flash_could_hold_is_not_read_to_its_end():
+    with pytest.raises(UsageError, match="larger than any UF2"):
+        flash.check("/dev/zero")  # it has no end
+
+
 def test_a_truncated_file_is_refused(file):
     file.write_bytes(IMAGE[:-512])
     with pytest.raises(UsageError, match="promises"):

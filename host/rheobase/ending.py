@@ -79,7 +79,11 @@ def abandon(session, error):
         error = RheoError("host_error", faults.sentence("host_error"), None, EXIT_BUG)
         session.cause = "host_error"
     session.error = error
-    if lost and session.started and error.code != "not_confirmed":
+    if lost and session.ended and session.stop_reason and error.code != "not_confirmed":
+        told = f"{faults.sentence(session.stop_reason)} The board told that end, and was lost after it."
+        hint = f"{faults.remedy(session.stop_reason)} The counts on record are those of its last telemetry.".lstrip()
+        session.error = DeviceLost("lost", f"{told} {error.message}", hint)
+    elif lost and session.started and error.code != "not_confirmed":
         session.stop_reason = "host_lost"
         hint = "It stops by itself within 1.2 s of the loss. Check the cable, then `rheo clear-fault`."
         session.error = DeviceLost("lost", f"The board was lost in the middle of the session. {error.message}", hint)
@@ -87,6 +91,22 @@ def abandon(session, error):
         known = session.stop_reason in messages.STOP_REASONS  # any other the board would refuse, and be broken off
         _stop_quietly(session, session.stop_reason if known else "stop_command")
     session.client.token = None
+    if session.error.code == "not_confirmed" and session.journal and session.journal.opened:
+        with contextlib.suppress(RheoError):  # a full disk: the operator is told all the same
+            session.journal.event("not_confirmed")
+
+
+def both(error, unfinished):
+    """The error of a session, and of the steps after it, in one: neither hides the other. Each may be None.
+
+    That the operator wanted the end, or that it never began, is the lesser of two.
+    """
+    if not (error and unfinished):
+        return error or unfinished
+    lesser = error.exit_code in (EXIT_INTERRUPT, EXIT_REFUSED)
+    first, second = (unfinished, error) if lesser else (error, unfinished)
+    first.message = f"{first.message} {second.message}"
+    return first
 
 
 def _stop_quietly(session, reason):

@@ -19,6 +19,7 @@ from rheobase.image import uf2 as uf2_file
 SUMS_FILE = "SHA256SUMS"
 _TARGET = "RHEOBASE.UF2"
 _CHUNK_BYTES = 64 * 1024  # each is on the volume before the next is written: progress and errors are true
+_FILE_MAX_BYTES = uf2_file.FLASH_BYTES // uf2_file.PAYLOAD_BYTES * uf2_file.BLOCK_BYTES
 _LEAVES_S = 3.0  # from the last block to a volume that is gone for the operating system too
 _AGAIN = "Hold BOOTSEL, plug the board in again and repeat: the boot loader itself cannot be lost."
 
@@ -48,9 +49,13 @@ def check(path: Path) -> Checked:
     """Read `path` and check all of it. Raises UsageError with the first thing that is wrong."""
     path = Path(path)
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read(_FILE_MAX_BYTES + 1)
     except OSError as error:
         raise UsageError("no_uf2", f"{path} cannot be read: {error.strerror}.", "Name a UF2 file.") from error
+    if len(data) > _FILE_MAX_BYTES:
+        message = f"{path} is larger than any UF2 file of an RP2040 ({_FILE_MAX_BYTES // 1_000_000} MB)."
+        raise UsageError("bad_uf2", message, "Name the UF2 file itself.")
     sha256 = hashlib.sha256(data).hexdigest()
     compared = _compare(path, sha256)
     image = uf2_file.to_bin(data, path.name)

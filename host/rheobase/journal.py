@@ -10,7 +10,13 @@ from rheocore import messages
 import rheobase
 from rheobase import answers, library
 from rheobase.dose import Dose
+from rheobase.image import firmware_files
 from rheobase.record import SCHEMA, RecordWriter
+
+
+def _carried(board):
+    """Hash of the firmware that this rheo would put on that board: what its tests are about; None for one unknown."""
+    return firmware_files.firmware_hash(board) if board in firmware_files.known_boards() else None
 
 
 class Journal:
@@ -53,6 +59,7 @@ class Journal:
             limits=info["limits"],
             calibration=info["calibration"],
             host=rheobase.__version__,
+            host_firmware=_carried(info["board"]),
             person=self.person,
             plan=self.plan,
             **self._ordered(wanted),

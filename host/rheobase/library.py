@@ -63,7 +63,8 @@ ALIASES = {
 # For hints alone: what people say where they do not know the condition, and words that tell nothing.
 PLACES = {"foot": "plantar_fasciitis", "sole": "plantar_fasciitis", "wrist": "carpal_tunnel", "leg": "sciatica"}
 VAGUE = {"pain", "ache", "head", "low", "lower", "nerve", "point", "spur", "stiff", "syndrome"}
-NOT_OFFERED = ("jaw", "jaw pain", "tmj", "temporomandibular", "face", "facial pain", "head", "eye", "mouth")
+NOT_OFFERED = ("head", "head pain")  # these, and whatever has one of the words below in it
+NOT_OFFERED_WORDS = {"jaw", "tmj", "temporomandibular", "face", "facial", "eye", "eyes", "mouth"}
 
 
 def _keys(text):
@@ -86,7 +87,8 @@ def condition_slug(text, known):
     for words, slug in ALIASES.items():
         if slug in known and wanted & _keys(words):
             return slug
-    if any(wanted & _keys(words) for words in NOT_OFFERED):
+    said = set("".join(c if c.isalpha() else " " for c in text.casefold()).split())
+    if said & NOT_OFFERED_WORDS or any(wanted & _keys(words) for words in NOT_OFFERED):
         hint = "See a clinician. For headache there is `--condition headache`: neck and distal points only."
         raise RheoError("not_offered", "Routes over the head and the jaw are not offered.", hint, EXIT_REFUSED)
     near = _suggested(text, known)

@@ -26,8 +26,9 @@ def closing(session):
         "duration_ms": duration_ms(session),
         "channels": delivered(session),
     }
-    if not session.started and session.error:
-        fields["not_started"] = {"code": session.error.code, "message": session.error.message}
+    if session.not_started:
+        code, message = session.not_started
+        fields["not_started"] = {"code": code, "message": message}
     return fields
 
 

@@ -128,15 +128,16 @@ def _only():
 def stop(option):
     """[(port, {"state", "confirmed"} or RheoError)] of the board named, or of every board there is; all at once.
 
-    Raises DeviceLost if there is no board at all.
+    Settings that cannot be read are a RheoError among them: the board that they name may be one that nothing else
+    finds. Raises DeviceLost if there is no board at all.
     """
     refuse_emu(option)
-    names = [option] if option else _all_ports()
+    results = {}
+    names = [option] if option else _all_ports(results)
     tasks = [(_stop_port, name) for name in names]
     if not option:  # runs whose port is no candidate: a serial port of another maker, named with -p
         known = {control.socket_path(name) for name in names}
         tasks += [(_stop_socket, path) for path in control.socket_paths() if path not in known]
-    results = {}
     threads = []
     for work, where in tasks:
         threads.append(threading.Thread(target=_guarded, args=(work, where, results), daemon=True))
@@ -148,10 +149,14 @@ def stop(option):
     return sorted(results.items())
 
 
-def _all_ports():
+def _all_ports(results):
     """Ports of every board that could be there, the one that is named in the settings included."""
     found = {ports.identity(port): port for port, _, _ in discovery.candidates()}
-    named = discovery.configured_port()
+    named = None
+    try:
+        named = discovery.configured_port()
+    except RheoError as error:  # no reason not to stop the others
+        results[discovery.config_path()] = error
     if named and named != discovery.EMU:
         with contextlib.suppress(DeviceLost):  # one that is not there now: _stop_port says so
             named = discovery.resolve(named)
@@ -166,6 +171,11 @@ def _guarded(work, where, results):
             results[found[0]] = found[1]
     except RheoError as error:
         results[str(where)] = error
+    except Exception as bug:  # of ours: a board left out of the results would pass for one that is off
+        from rheobase.halt import not_confirmed
+
+        results[str(where)] = not_confirmed(where)
+        results[str(where)].hint = f"rheo met an error of its own: {type(bug).__name__}: {bug}."
 
 
 def _stop_socket(path):
@@ -173,7 +183,12 @@ def _stop_socket(path):
     if client is None:
         return None  # left over from a run that was killed
     with client:
-        return client.who["port"], client.call("stop")
+        port, reply = client.who["port"], client.call("stop")
+        if not (isinstance(reply, dict) and reply.get("confirmed") is True):
+            from rheobase.halt import not_confirmed
+
+            raise not_confirmed(port)
+        return port, {"state": None, **reply}
 
 
 def _stop_port(port):
@@ -192,7 +207,8 @@ def _stop_port(port):
         transport = SerialTransport(port, discovery.PATIENCE_S)
     except DeviceLost as error:
         if error.code == "busy":
-            raise DeviceLost("busy", error.message + " Stop not confirmed: open the interlock.", error.hint) from None
+            message = error.message + " Stop not confirmed: open the interlock."
+            raise DeviceLost("busy", message, "Then close that program, and `rheo stop` again.") from None
         raise
     client = Client(transport, EMULATED_SCALE if is_emulated(port) else 1.0)
     try:

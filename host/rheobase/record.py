@@ -21,8 +21,8 @@ from rheobase.errors import HostError, UsageError
 
 FILE = "record.jsonl"
 KINDS = {  # kind: what its lines usually carry beside n, host_utc, dev_us
-    "open": "schema session_id serial board firmware limits calibration host protocol hash channels load assumed"
-    " modelled code",
+    "open": "schema session_id serial board firmware limits calibration host host_firmware protocol hash channels load"
+    " assumed modelled code",
     "screening": "phase answers acknowledged yes reason; phase so_far: part answers (rheobase.answers)",
     "event": "event detail; event order: what open could not know yet (protocol channels load ...)",
     "telemetry": "seq state t_left_ms interlock fault channels",

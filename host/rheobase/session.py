@@ -48,11 +48,12 @@ class Session:
         self.started = False
         self.configured = False
         self._screened = False
-        self._ended = False
+        self.ended = False  # the board has told the end of this session's output
         self._winding_up = False
         self._keys = None
         self._typed = []  # keys that are no stop, for the guide
         self._wanted_stop = None
+        self.not_started = None  # code and message of what kept the session from its start
         self.unproved = None  # a stop by the control socket that the board has not confirmed
 
     # -- the whole -----------------------------------------------------------------------------------------------
@@ -127,26 +128,28 @@ class Session:
         self.client.token = self.board.call("arm", params, timeout_s=3.0)["token"]
         self._check_wanted_stop()
         self.drain()  # an earlier session's end must not be taken for this one's
-        if not self._ended:
+        if not self.ended:
             self.started = True
             self.board.call("start", {"token": self.client.token})
 
     def _loop(self, keys):
         self._keys = keys
-        while not self._ended:
+        while not self.ended:
             self.turn(POLL_S, keys and keys.fd)
-            if not self._stop_wanted() and self._typed and not self._ended:
+            if not self._stop_wanted() and self._typed and not self.ended:
                 names, self._typed = self._typed, []
                 self.guide.typed(self, names)
             self._check_wanted_stop()
             if self.unproved:
                 raise self.unproved
             if time.monotonic() - self.client.heard_s > SILENCE_S * self.client.scale:
-                self._ended = self._ended or self.board.status()["state"] not in messages.BUSY
+                self.ended = self.ended or self.board.status()["state"] not in messages.BUSY
 
     def _wind_up(self):
         """What comes after output, however it ended; then the record is closed."""
         self._winding_up = True
+        if self.error and not self.started:
+            self.not_started = self.error.code, self.error.message
         self.interrupts.emergency_fd = None
         self.client.also = ()
         try:
@@ -156,7 +159,7 @@ class Session:
                 self._keep(error)
             fields = self.guide.after(self)
             if fields is not None:
-                self.error = self.error or self.guide.unfinished(fields)
+                self.error = ending.both(self.error, self.guide.unfinished(fields))
                 self.journal.screening("after", **fields)
         except RheoError as error:
             self.error = self.error or error
@@ -185,7 +188,7 @@ class Session:
             self.client.keep_alive()
             if self.unproved and not self.started:
                 raise self.unproved
-            if self._ended and not self.started:
+            if self.ended and not self.started:
                 raise RheoError("stopped", "Stopped by command before the start.", None, EXIT_INTERRUPT)
         return bool(readable)
 
@@ -229,7 +232,7 @@ class Session:
         except RheoError as error:
             self.unproved = error
             raise
-        self._ended = True
+        self.ended = True
         return reply
 
     def output_off(self):
@@ -292,7 +295,7 @@ class Session:
         self.view.event(event["kind"], event["detail"], event["channel"])
         if event["kind"] in ("end", "fault") and self.started:
             self.ended_by(event["detail"])
-            self._ended = True
+            self.ended = True
 
     def ended_by(self, reason):
         """The board's word why output ended; where it was told to stop, the host may know better why."""
@@ -306,7 +309,7 @@ class Session:
         self.control.publish({**item, "channels": channels, "modelled": self.board.emulated})
         self.view.telemetry(item, channels)
         if item["state"] in ENDED and self.started:
-            self._ended = True
+            self.ended = True
 
     def _stop_wanted(self):
         """True once a key, a lost terminal or a signal wants the end; other keys are kept for the guide."""
@@ -329,7 +332,7 @@ class Session:
             self.ended_by(reason)
             self.client.also = ()
             halt(self.client, reason)
-            self._ended = True
+            self.ended = True
 
     # -- record and answer -----------------------------------------------------------------------------------------
 

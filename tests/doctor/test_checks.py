@@ -413,6 +413,15 @@ def test_a_folder_for_records_below_one_that_may_not_be_entered_fails(monkeypatc
     assert found.status == "fail" and f"{closed} cannot be written" in found.message
 
 
+def test_a_board_in_rheo_board_that_does_not_exist_is_found(monkeypatch):
+    monkeypatch.setenv("RHEO_BOARD", "NOPE")
+    found = computer.settings(None)
+    assert found.status == "fail" and "RHEO_BOARD names NOPE" in found.message and "RHEO_PICO" in found.fix
+    for name in ("RHEO_PICO", "RPI_PICO"):
+        monkeypatch.setenv("RHEO_BOARD", name)
+        assert computer.settings(None).status == "ok"
+
+
 @pytest.mark.parametrize("free, status", [(10**9, "ok"), (10**8, "warn"), (2 * 10**7, "fail")])
 def test_room_is_judged_by_what_an_hours_record_takes(monkeypatch, tmp_path, free, status):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("usage", "free")(free))

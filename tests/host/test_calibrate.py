@@ -88,7 +88,7 @@ def make(monkeypatch):
 
 
 def run(rheo, board, *words, n=1, load=1000):
-    return rheo("calibrate", "--channel", n, "--load", load, "-p", board.port, "--json", *words)
+    return rheo("calibrate", "--channel", n, "--load", load, "-p", board.port, "--json", "--yes", *words)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -279,11 +279,19 @@ def test_it_says_who_must_not_be_connected_and_asks_on_a_terminal_only(rheo, mak
     assert run(rheo, board).code == 0 and len(asked) == 1
 
 
+@pytest.mark.parametrize("words", [("--json",), ()])
+def test_on_a_real_board_nothing_is_played_unless_somebody_says_that_nobody_is_connected(rheo, make, words):
+    board = make()
+    answer = rheo("calibrate", "--channel", "1", "--load", "1k", "-p", board.port, *words)  # no terminal here
+    assert answer.code == 2 and "whether anybody is connected" in answer.out + answer.err
+    assert "--yes" in answer.out + answer.err and not {"configure", "arm"} & set(board.seen)
+
+
 def test_the_table_for_people_names_gain_offset_residual_and_what_cannot_be_reached(rheo, make):
     board = make(stage=(0.92, 0.0))
-    answer = rheo("calibrate", "--channel", "2", "--load", "1000", "-p", board.port, "-q")
+    answer = rheo("calibrate", "--channel", "2", "--load", "1000", "-p", board.port, "-q", "--yes")
     assert "set-point    0.92" in answer.out and "residual" in answer.out and "reach" in answer.out
-    assert "reach" not in rheo("calibrate", "--channel", "2", "--load", "1000", "-p", make().port, "-q").out
+    assert "reach" not in rheo("calibrate", "--channel", "2", "--load", "1000", "-p", make().port, "-q", "--yes").out
     info = rheo("info", "-p", board.port)
     assert re.search(r"calibration  channel 2 on \d{4}-\d\d-\d\d; 1, 3 uncalibrated", info.out)
 

@@ -10,6 +10,7 @@ from host.calling import environment
 from host.fake_board import FakeBoard
 from rheobase import errors
 from rheobase.cli.main import VERBS, cli, main
+from rheobase.errors import HostError
 
 ENVELOPE = ["schema", "command", "ok", "exit_code", "data", "errors"]
 CONTRACT_VERBS = [
@@ -233,3 +234,25 @@ def test_completion_completes_verbs():
 
 def test_json_output_is_strict_json(rheo):
     json.loads(rheo("devices", "--json").out, parse_constant=lambda name: pytest.fail(f"{name} in the output"))
+
+
+@pytest.mark.parametrize("named, given", [("RPI_PICO", None), (None, "RPI_PICO"), ("RPI_PICO", "RPI_PICO")])
+def test_stock_micropython_is_emulated_whether_the_option_or_the_environment_names_it(rheo, monkeypatch, named, given):
+    asked = []
+    monkeypatch.delenv("RHEO_BOARD", raising=False)
+    if named:
+        monkeypatch.setenv("RHEO_BOARD", named)
+
+    def ensure(name, log):
+        asked.append(name)
+        return type("Image", (), {"bin_path": "stock.bin"})
+
+    def start(name, *_, **options):
+        asked.append(name)
+        raise HostError("enough", "Enough.")
+
+    monkeypatch.setattr("rheobase.image.ensure", ensure)
+    monkeypatch.setattr("rheobase.emulator.launch.start", start)
+    answer = rheo("emulate", "--json", *(["--board", given] if given else []))
+    assert answer.error["code"] == "enough", answer.out
+    assert asked == ["RPI_PICO", "RHEO_PICO"]  # the image, and whose pins it runs on

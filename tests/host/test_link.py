@@ -246,6 +246,14 @@ def test_every_refusal_of_a_board_is_a_sentence_with_its_own_exit_code(name, dat
     assert type(error) is kind and error.message.endswith(".") and "{" not in error.message
 
 
+def test_a_board_that_greets_and_names_another_wire_version_is_incompatible():
+    with FakeBoard() as board:
+        hello = board.server._hello
+        board.server._hello = lambda params, now_ms: {**hello(params, now_ms), "wire": messages.WIRE + 1}
+        with pytest.raises(Incompatible, match="wire version 3"):
+            open_board(board.port)
+
+
 def test_every_error_of_the_wire_has_words():
     for name in messages.ERRORS:
         assert to_error(RpcError(name, {}, "x")).message

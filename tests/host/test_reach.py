@@ -9,10 +9,12 @@ from host.calling import until
 from host.fake_board import FakeBoard
 from host.test_link import started
 from rheobase import discovery, halt
-from rheobase.errors import DeviceLost
+from rheobase.errors import DeviceLost, Incompatible
 from rheobase.halt import halt as stop_board
 from rheobase.link.client import Client
+from rheobase.link.greeting import open_board
 from rheobase.link.transport import SerialTransport
+from rheobase.session import Session
 
 
 @pytest.fixture
@@ -69,6 +71,35 @@ def test_nothing_claims_a_stop_when_the_board_says_nothing(board, monkeypatch):
     assert board.breaks >= 1  # it was tried
 
 
+@pytest.mark.parametrize("at_repl", [True, False])
+def test_a_prompt_alone_is_no_proof_that_output_is_off(rheo, at_repl, monkeypatch):
+    """A MicroPython without our firmware, or with one that does not start any more and said nothing on its way out."""
+    monkeypatch.setattr(halt, "restart", lambda client: _no_firmware())
+    with FakeBoard(firmware=at_repl is False, at_repl=at_repl) as fake:
+        fake.deaf_to = {"stop"}
+        answer = rheo("stop", "--json", "-p", fake.port)
+    confirmed = not at_repl  # there the firmware said that output is off, before its prompt
+    assert answer.code == (0 if confirmed else 3) and answer.json["data"]["confirmed"] is confirmed
+
+
+def _no_firmware():
+    raise Incompatible("no_firmware", "No firmware.")
+
+
+def test_output_is_off_only_if_the_board_confirms_it_and_every_set_point_is_zero(board, monkeypatch):
+    with open_board(board.port) as link:
+        session = Session(link)
+        assert session.output_off() is True
+        for ua, off in ((1, False), (0, True)):
+            monkeypatch.setattr(link, "status", lambda ua=ua: {"channels": {"1": {"set_ua": 0}, "2": {"set_ua": ua}}})
+            assert session.output_off() is off
+        board.output.quiet = lambda: False
+        board.deaf_to = {"stop"}
+        monkeypatch.setattr(halt, "OFF_WORDS", b"never said")
+        monkeypatch.setattr(halt, "restart", lambda client: _no_firmware())
+        assert session.output_off() is False
+
+
 def test_stop_needs_no_greeting(board):
     with started(board) as link:
         link.close()
@@ -101,6 +132,46 @@ def test_stop_exits_3_if_one_of_several_boards_does_not_confirm(rheo, usb, two, 
     assert two[0].session.state == "done"
 
 
+def test_a_config_file_that_cannot_be_read_keeps_no_board_from_being_stopped(rheo, usb, board, tmp_path):
+    """It may name a board that no search finds, so exit 0 would say too much."""
+    usb(board)
+    started(board).close()
+    (tmp_path / "config.toml").write_text("port = [")
+    answer = rheo("stop", "--json")
+    assert board.session.state == "done" and board.session.stop_reason == "stop_command"
+    assert answer.code == 8 and answer.error["code"] == "bad_config" and answer.json["data"]["confirmed"] is False
+    assert {"port": board.port, "state": "done", "confirmed": True} in answer.json["data"]["boards"]
+
+
+def test_a_bug_of_ours_at_one_board_never_passes_for_a_stop_of_it(rheo, usb, two, monkeypatch):
+    usb(*two)
+    started(two[0]).close()
+    resolve = discovery.resolve
+    monkeypatch.setattr(discovery, "resolve", lambda name: 1 / 0 if name == two[1].port else resolve(name))
+    answer = rheo("stop", "--json")
+    assert two[0].session.state == "done"
+    assert answer.code == 3 and answer.error["code"] == "not_confirmed" and two[1].port in answer.error["message"]
+    assert "open the interlock" in answer.error["message"] and "ZeroDivisionError" in answer.error["hint"]
+
+
+@pytest.mark.parametrize("reply", [{"state": "run"}, {"state": "run", "confirmed": False}, {}, None, "done"])
+def test_what_a_run_answers_is_no_proof_unless_it_says_so(rheo, board, monkeypatch, reply):
+    class Owner:
+        who = {"port": board.port}
+        call = staticmethod(lambda method: reply)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc):
+            pass
+
+    monkeypatch.setattr("rheobase.control.socket_paths", lambda: ["elsewhere"])
+    monkeypatch.setattr("rheobase.control.connect", lambda path: Owner())
+    answer = rheo("stop", "--json")
+    assert answer.code == 3 and answer.error["code"] == "not_confirmed" and answer.json["data"]["confirmed"] is False
+
+
 def test_stop_with_a_port_leaves_the_others_alone(rheo, usb, two):
     usb(*two)
     links = [started(fake) for fake in two]
@@ -119,6 +190,7 @@ def test_stop_on_a_port_that_another_program_holds_says_open_the_interlock(rheo,
     with started(board):
         answer = rheo("stop", "--json", "-p", board.port)
     assert answer.code == 3 and answer.error["code"] == "busy" and "open the interlock" in answer.error["message"]
+    assert "another port" not in answer.error["hint"]  # that stops no board
 
 
 @pytest.mark.parametrize("verb", ["stop", "status", "pause", "resume", "watch", "clear-fault", "deploy"])

@@ -2,15 +2,18 @@
 
 import contextlib
 import json
+import os
 import signal
 import threading
 from pathlib import Path
 
 import pytest
-from host.calling import records, until
+from host.calling import Answer, records, until
 from host.test_link import started
 from rheobase import control, ending
-from rheocore import frames
+from rheobase.interrupt import Interrupts
+from rheobase.report import story
+from rheocore import faults, frames
 
 RUN_KEYS = {
     "session_id", "protocol", "board", "firmware", "stop_reason", "duration_s", "pulses", "truncated", "charge_uc",
@@ -221,6 +224,26 @@ def test_a_pulled_cable_is_exit_3_and_the_record_is_closed_as_host_lost(rheo, ru
     assert record.state == "complete" and record.first("close")["stop_reason"] == "host_lost"
 
 
+@pytest.mark.parametrize("how", ["fault", "time over", "stop"])
+def test_a_board_lost_after_it_told_its_end_keeps_that_end(spawn, run_words, board, how):
+    board.deaf_to = {"result"}
+    process = spawn(*run_words, "--json")
+    until(lambda: board.session.state in ("ramp_up", "run"))
+    if how == "fault":
+        board.output.closed = False
+    if how == "stop":
+        process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    answer = Answer(process.returncode, out, err)
+    reason = {"fault": "interlock_open", "time over": "time_over", "stop": "terminated"}[how]
+    assert answer.json["data"]["stop_reason"] == reason and records()[0].first("close")["stop_reason"] == reason
+    assert answer.code == 3 and answer.error["code"] == "lost"
+    assert faults.sentence(reason) in answer.error["message"] and "in the middle" not in answer.error["message"]
+    if how == "fault":
+        _, head, text = story.tell(records()[0])["verdict"]
+        assert head == "Ended by a fault: interlock open" and "The board told so, and could not be asked" in text
+
+
 def test_a_board_that_falls_silent_is_lost_too(rheo, run_words, board, monkeypatch):
     monkeypatch.setattr("rheobase.session.SILENCE_S", 0.3)
     later(0.2, lambda: setattr(board, "mute", True))
@@ -249,6 +272,21 @@ def test_ctrl_c_and_its_kin_stop_first_and_exit_130_and_the_record_says_which(sp
     assert records()[0].first("close")["stop_reason"] == reason
 
 
+def test_every_signal_but_the_first_sends_ctrl_c_at_once_whatever_the_host_is_doing():
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    with Interrupts() as interrupts:
+        interrupts.emergency_fd = write
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        assert os.read(read, 10) == b"\x03\x03" and interrupts.cause == "terminated"
+        interrupts.emergency_fd = None  # before the output, and after it
+        os.kill(os.getpid(), signal.SIGINT)
+    os.close(write)
+    assert os.read(read, 10) == b""
+    os.close(read)
+
+
 def test_ctrl_c_on_a_board_that_does_not_acknowledge_sends_it_ctrl_c(spawn, board, short, tmp_path):
     process = spawn("run", short, "--amplitude", "2mA", "--yes", "--reason", "test", "--json", "-p", board.port)
     until(lambda: board.session.state == "run")
@@ -271,6 +309,10 @@ def test_a_stop_that_nobody_confirms_says_open_the_interlock_and_is_exit_3(spawn
     assert process.returncode == 3
     error = json.loads(out)["errors"][0]
     assert error["code"] == "not_confirmed" and "open the interlock" in error["message"]
+    [record] = records()
+    assert [e["event"] for e in record.of("event")][-1] == "not_confirmed" and record.state == "complete"
+    told = story.tell(record)  # who reads it later must not take it for a stop like any other
+    assert ("stop", "The stop was not confirmed") in [(level, head) for level, head, _ in told["alerts"]]
 
 
 @pytest.mark.req("REQ-087")

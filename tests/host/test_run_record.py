@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from host.calling import records
 from rheobase import dose
+from rheobase.image.firmware_files import firmware_hash
 from rheobase.record import Clock
+from rheobase.report import story
 
 
 @pytest.fixture
@@ -23,6 +25,16 @@ def test_the_report_lies_beside_the_record_and_tells_how_it_ended(rheo, run_word
     page = record.path.with_name("report.html").read_text("utf-8")
     assert str(record.path.with_name("report.html")) in answer.out
     assert "Ran to its planned end" in page and "200 (100 %), none cut" in page and "MODELLED LOAD" not in page
+
+
+def test_a_board_with_other_firmware_than_rheos_is_on_record_and_in_the_report(rheo, run_words, board):
+    heads = []
+    for digest in ("fake", firmware_hash("RHEO_PICO")):
+        board.server.info["firmware"]["hash"] = digest
+        assert rheo(*run_words, "-q").code == 0  # which hides the note, and not this
+        heads.append([head for _, head, _ in story.tell(records()[-1])["alerts"]])
+    assert records()[0].opened["host_firmware"] == firmware_hash("RHEO_PICO")
+    assert ["firmware was not the one" in " ".join(found) for found in heads] == [True, False]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError(28, "No space left on device"), KeyboardInterrupt()])

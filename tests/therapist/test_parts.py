@@ -1,5 +1,6 @@
 """The parts of the therapist's path without a board: keys, gate, screen, screening data, plan, live decisions."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,9 +9,9 @@ import tomllib
 
 import pytest
 from rheobase import library, record
-from rheobase.errors import Refused, UsageError
+from rheobase.errors import Refused, RheoError, UsageError
 from rheobase.keys import ESCAPE_S, QUIET_S, Keys, RaiseGate, decode, unfinished
-from rheobase.therapist import plan, screen, screening
+from rheobase.therapist import assess, plan, screen, screening
 from rheobase.therapist.live import STEP_UA, Live
 from rheobase.therapist.visit import Visit
 
@@ -147,6 +148,13 @@ def test_the_dwell_goes_on_while_the_computer_sleeps(monkeypatch):
     assert one.stayed_ms() == 1_200_000
 
 
+def test_without_a_terminal_that_is_ours_alone_the_live_part_is_not_entered(monkeypatch):
+    monkeypatch.setattr("rheobase.therapist.visit.single_keys", lambda: contextlib.nullcontext(None))
+    one = Visit(type("Request", (), {"acknowledged": ()})(), None, 0)
+    with pytest.raises(RheoError, match="not ours alone"), one.live(Told()):
+        pytest.fail("it would have been armed")
+
+
 # -- live ------------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +230,29 @@ def test_nothing_is_raised_while_paused_and_a_refusal_is_said():
     session.refuses = "Too much for all channels together."
     live.typed(["up"])
     assert session.targets[1] == 0 and said[-1] == session.refuses
+
+
+def test_a_held_or_hammered_pause_key_pauses_and_never_resumes_by_itself(monkeypatch):
+    session, said, now_s = Told(), [], [100.0]
+    monkeypatch.setattr("rheobase.keys.time.monotonic", lambda: now_s[0])
+    live, asked = live_with(session, said, []), []
+    session.pause = lambda: asked.append("pause") or {"state": "paused"}
+    session.resume = lambda: asked.append("resume") or {"state": "ramp_up"}
+    live.typed(["p"])
+    live.model.state = "paused"
+    for _ in range(90):  # three seconds of a keyboard that repeats
+        now_s[0] += 0.033
+        live.typed(["p"])
+    assert asked == ["pause"] and "let go" in said[-1]
+    now_s[0] += QUIET_S
+    live.typed(["p", "p"])  # two that come together are a repeat as well
+    assert asked == ["pause"]
+    now_s[0] += QUIET_S
+    live.typed(["p"])
+    assert asked == ["pause", "resume"]
+    live.model.state = "run"
+    live.typed(["p"])  # a pause needs no quiet key
+    assert asked == ["pause", "resume", "pause"]
 
 
 def at(live, set_ua, state="run"):
@@ -354,6 +385,61 @@ def test_a_checklist_that_is_not_answered_is_asked_again(text):
         screening.pick(text, 3)
 
 
+class Answering:
+    """A visit and its console at once: `picked` of each list by id, `reason` for every text, `says` to yes and no."""
+
+    electrodes = ("needle", "skin")
+    console = property(lambda self: self)
+
+    def __init__(self, kind, picked, reason="agreed with the doctor", says=True):
+        self.kind, self.picked, self.reason, self.says = kind, picked, reason, says
+        self.answers, self.overrides = {}, []
+
+    def say(self, *lines):
+        self.shown = [item["id"] for item in screening.items(self.kind, self.electrodes)]
+
+    title = say
+
+    def ask(self, question, check):
+        return check(str(self.shown.index(self.picked) + 1))
+
+    def yes(self, question):
+        return self.says
+
+    def text(self, question, least=1, most=200):
+        assert len(self.reason) >= least
+        return self.reason
+
+    def override(self, what, reason):
+        self.overrides.append((what, reason))
+
+
+@pytest.mark.parametrize("name", [item["id"] for item in screening.items("stop", Answering.electrodes)])
+def test_every_stop_refuses_by_itself_whatever_else_is_said(name):
+    for says in (True, False):
+        one = Answering("stop", name, says=says)
+        with pytest.raises(Refused, match="Not started"):
+            assess._stops(one)
+        assert one.answers["stops"][name] is True and one.overrides == []
+
+
+@pytest.mark.parametrize("name", [item["id"] for item in screening.items("caution", Answering.electrodes)])
+def test_every_caution_goes_on_with_a_reason_on_record_or_ends(name):
+    one = Answering("caution", name)
+    assess._cautions(one)
+    assert one.answers["cautions"] == {name: "agreed with the doctor"}
+    with pytest.raises(Refused, match="Not started"):
+        assess._cautions(Answering("caution", name, reason="Stop"))
+
+
+@pytest.mark.parametrize("name", [i["id"] for i in screening.items("before", ["needle"]) if i["answer"] == "yes"])
+def test_every_question_before_the_start_that_wants_a_yes_refuses_a_no(name):
+    where = {}
+    with pytest.raises(Refused, match="Not started"):
+        assess.must(Answering("before", name, says=False), name, where)
+    assert where == {name: False}
+
+
 def test_conditions_that_pages_name_a_dwell_for_exist():
     known = {c for name in library.shipped_ids() for c in library.shipped(name)["conditions"]}
     for row in screening.tables()["dwell"]:
@@ -368,14 +454,15 @@ def test_conditions_that_pages_name_a_dwell_for_exist():
 @pytest.mark.parametrize(
     "text",
     ["Jo Smith", "JosephineSmith", "a\tb", "ä", "a/b", "Smith", "Smith1", "JS", "A-B", "jones-85"]
-    + ["120385", "1985312", "19850312", "12-03-1985", "1985-3-12"],
+    + ["120385", "1985312", "19850312", "12-03-1985", "1985-3-12"]
+    + ["JS19850312", "JS850312", "A-120385", "JS-12-3-85", "D-1985-3-12"],
 )
 def test_what_could_be_a_name_or_a_date_is_no_code(text):
     with pytest.raises(UsageError, match="code"):
         plan.check_code(text)
 
 
-@pytest.mark.parametrize("text", ["A-017", "B-2", "KNE-3", "12345", "123456789", "1-2"])
+@pytest.mark.parametrize("text", ["A-017", "B-2", "KNE-3", "12345", "A12345", "S1-2-3", "1-2"])
 def test_a_code_of_a_list_is_a_code(text):
     assert plan.check_code(f" {text} ") == text
 

@@ -102,7 +102,7 @@ def test_every_way_to_stop_leaves_the_output_off_and_the_record_whole(sit_down, 
         assert person.finish() == 130
     else:
         person.hang_up()
-        assert person.end() == 130
+        assert person.end() == 6  # nobody has counted the needles out
     assert state_of(emulated.pty) == ("done", False)
     [record] = records()
     assert record.state == "complete"

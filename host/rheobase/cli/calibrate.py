@@ -12,8 +12,9 @@ from rheobase.cli.app import pass_app
 @click.command()
 @click.option("--channel", required=True, metavar="N", help="Channel whose leads are on the load.")
 @click.option("--load", required=True, metavar="OHMS", help="Its resistance by a meter: 500 to 5000, best 1000.")
+@click.option("--yes", is_flag=True, help="Do not ask: that load, and nobody, is connected.")
 @pass_app
-def calibrate(app, channel, load):
+def calibrate(app, channel, load, yes):
     """Calibrate a channel against a known load, on the bench.
 
     Plays up to the board's full current into the load, and never into a person: take every other lead off. What was
@@ -22,11 +23,11 @@ def calibrate(app, channel, load):
     \b
     Examples:
       rheo calibrate --channel 1 --load 998
+      rheo calibrate --channel 1 --load 998 --yes --json
       rheo calibrate --channel 1 --load 1000 --port emu
     """
     from rheobase import calibrate as service
     from rheobase import discovery, order
-    from rheobase.errors import Refused
 
     n = order.channel_number(channel)
     load_ohms = order.quantity(load, "resistance", "--load")
@@ -36,14 +37,25 @@ def calibrate(app, channel, load):
         order.must_have([n], board.info)
         if not board.emulated:
             app.warn(f"Channel {n} will give up to its full current: into a bench load, never with a person connected.")
-        if not app.json and sys.stdin.isatty() and sys.stderr.isatty():
-            question = f"Is {fmt_resistance(load_ohms)}, and nothing and nobody else, connected to channel {n}?"
-            if not click.confirm(question, default=False, err=True):
-                raise Refused("declined", "Nothing was played, nothing was stored.")
+        if not yes:
+            _ask(app, board, n, load_ohms)
         view = _View(app, board.measured_word)
         data, board = service.calibrate(board, n, load_ohms, view)
         stack.callback(board.close)
         app.answer(data, lambda: _text(data, board))
+
+
+def _ask(app, board, n, load_ohms):
+    """Nothing is played before somebody has said that nobody is connected; an emulated board has nobody."""
+    from rheobase.errors import Refused, UsageError
+
+    if not app.json and sys.stdin.isatty() and sys.stderr.isatty():
+        question = f"Is {fmt_resistance(load_ohms)}, and nothing and nobody else, connected to channel {n}?"
+        if not click.confirm(question, default=False, err=True):
+            raise Refused("declined", "Nothing was played, nothing was stored.")
+    elif not board.emulated:
+        message = f"There is no terminal to ask on whether anybody is connected to channel {n}."
+        raise UsageError("yes_missing", message, "If that load is, and nothing and nobody else: add --yes.")
 
 
 class _View:

@@ -35,8 +35,11 @@ def emulate(app, board, vcd, load, faults, speed):
     from rheobase.image.firmware_files import STOCK_BOARDS, check_board
 
     require()
-    stock = board if board and check_board(board) in STOCK_BOARDS else None
-    board = boards.load(None if stock else board)["name"]  # stock MicroPython runs on the chosen board's pins
+    board = check_board(board or boards.chosen())
+    stock = board if board in STOCK_BOARDS else None
+    if stock:  # it runs on the pins of a board of ours
+        board = boards.chosen() if boards.chosen() not in STOCK_BOARDS else boards.DEFAULT
+    board = boards.load(board)["name"]
     found = image.ensure(stock or board, log=app.note)
     options = {"vcd": output_file(vcd, "--vcd"), "load": load, "faults": faults}
     if speed is not None:

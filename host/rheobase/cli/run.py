@@ -130,7 +130,8 @@ def _played(app, session):
         return session.run()
     finally:
         if session.bug and session.journal:
-            app.warn(f"{session.error.message} The record is {session.journal.path}.")
+            said = f"{session.error.message} " if session.error else ""
+            app.warn(f"{said}The record is {session.journal.path}.")
 
 
 def _forget_lost_terminal():

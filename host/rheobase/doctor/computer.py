@@ -4,15 +4,20 @@ import os
 import shutil
 from pathlib import Path
 
-from rheobase import discovery, paths, record
+from rheobase import boards, discovery, paths, record
 from rheobase.doctor.finding import fail, ok, warn
+from rheobase.image import firmware_files
 
 LONGEST_MS = 3_600_000  # the longest session there is
 NEWEST = 3  # records that are looked at
 
 
 def settings(_):
-    """The config file, if there is one, and RHEO_PORT."""
+    """The config file, if there is one, RHEO_PORT and RHEO_BOARD."""
+    board = boards.chosen()
+    if board not in firmware_files.known_boards():
+        known = ", ".join(firmware_files.known_boards())
+        return fail(f"RHEO_BOARD names {board}: there is no such board.", f"Unset it, or name one of {known}.")
     named = discovery.configured_port()
     path = Path(discovery.config_path())
     where = str(path) if path.exists() else "no config file"

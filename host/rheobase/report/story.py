@@ -61,7 +61,9 @@ def _verdict(reader, track, dose):
         name = str(fault)
         text = f"{faults.sentence(name)} {faults.remedy(name)} "
         if closed.get("fault") is None or not doses.told_by_board(reader):
-            text += f"Inferred by the host: the board could not be asked afterwards. Output lasted at least {ran}; "
+            told = any(line.get("event") == "fault" and line.get("detail") == name for line in reader.of("event"))
+            text += "The board told so, and " if told else "Inferred by the host: the board "
+            text += f"could not be asked afterwards. Output lasted at least {ran}; "
             text += "counts are those of the board's last telemetry."
         else:
             text += f"Output lasted {ran}."
@@ -125,6 +127,9 @@ def _alerts(reader, track, dose, configs, board):
     for line in reader.of("event"):
         if line.get("event") == "clock_jump":
             found.append(("warn", "The host's clock jumped", words.jump(line)))
+        if line.get("event") == "not_confirmed":
+            text = words.event(line) + " The operator was told to open the interlock."
+            found.append(("stop", "The stop was not confirmed", text))
     for n, figures in dose.items():
         allowed_ua = sides.highest_allowed_ua(configs.get(n), board)
         if allowed_ua is not None and figures["peak_ua"] > allowed_ua:
@@ -140,6 +145,7 @@ def _alerts(reader, track, dose, configs, board):
         if configs.get(n):
             whole = closed.get("stop_reason") == "time_over" and not track.spans(("paused",))
             found += _other_count(n, figures["pulses"], sides.planned(configs[n]), whole, track.restarts)
+    found += _other_firmware(reader.opened)
     told = reader.opened.get("hash")
     for name, protocol in _carried(reader).items():
         if isinstance(told, dict) and told.get(name) != _hash(protocol):
@@ -149,6 +155,15 @@ def _alerts(reader, track, dose, configs, board):
         text = f"Assumed: {_electrodes({kind: load.get(kind)} if isinstance(load, dict) else None)}."
         found.append(("warn", f"The size of the {kind} was not told", text))
     return found
+
+
+def _other_firmware(opened):
+    """An alert if the board ran another firmware than the one that its host carried, and was tested with."""
+    ours, theirs = opened.get("host_firmware"), opened.get("firmware")
+    theirs = theirs.get("hash") if isinstance(theirs, dict) else None
+    if not ours or ours == theirs:
+        return []
+    return [("warn", "The board's firmware was not the one that its rheo carried", f"{theirs}, and not {ours}.")]
 
 
 def _other_count(n, pulses, planned, whole, restarts):

@@ -153,11 +153,12 @@ _HOST = {  # event of the host: its sentence
     "override": lambda line: f"Override: {label(line.get('what'))}. Reason: {line.get('reason') or 'none given'}",
     "note": lambda line: f"Note: {line.get('text')}",
     "clock_jump": jump,
+    "not_confirmed": lambda line: "The board did not confirm that its output was off.",
 }
 
 
 def sentences(reader):
-    """[(line, sentence, grave)] of everything on record but telemetry. grave: a fault or a clock that jumped.
+    """[(line, sentence, grave)] of everything on record but telemetry. grave: what must not be overread.
 
     The host's own fault line is left out where the board's fault event already says it; single answers are no events.
     """
@@ -168,6 +169,6 @@ def sentences(reader):
             continue
         if line["kind"] == "screening" and line.get("phase") == "so_far":
             continue
-        grave = line["kind"] == "fault" or line.get("event") in ("fault", "clock_jump", "override")
+        grave = line["kind"] == "fault" or line.get("event") in ("fault", "clock_jump", "override", "not_confirmed")
         found.append((line, event(line), grave))
     return found

@@ -26,11 +26,18 @@ def ask(visit):
         _person(visit, found)
     except (Left, Lost) as end:
         how = faults.sentence(end.cause) if isinstance(end, Lost) else "The operator left."
-        visit.session.note("note", text=f"The steps after the session were not finished. {how}")
-        if visit.needles and found["needles_out"] is None:
-            found["dwell_ms"] = None
-            visit.console.alarm("The needles were NOT counted out. The record says that nobody knows.")
+        _broken_off(visit, found, how)
+    except Exception as bug:  # of ours: what was answered counts, and nobody may think that the needles were counted
+        visit.session.bug = visit.session.bug or bug
+        _broken_off(visit, found, f"An error of rheo itself: {type(bug).__name__}.")
     return found
+
+
+def _broken_off(visit, found, how):
+    visit.session.note("note", text=f"The steps after the session were not finished. {how}")
+    if visit.needles and found["needles_out"] is None:
+        found["dwell_ms"] = None
+        visit.console.alarm("The needles were NOT counted out. The record says that nobody knows.")
 
 
 def unknown(visit):

@@ -16,6 +16,8 @@ def welcome(visit):
     console = visit.console
     console.title("Before anything else")
     console.say(WORDING)
+    info, port = visit.session.board.info, visit.session.board.port
+    console.say("", f"The board is {info['board']} {info['serial']}, on {port}.")
     console.say("", "Type an answer and press Enter. Ctrl-C ends it; nothing comes out until you are told so.")
 
 

@@ -36,8 +36,9 @@ class Console:
 
     keep: called before every question: whatever was answered is to be kept before anything else is asked.
     prefix: a function whose text stands before every question (the dwell timer), kept up to date while one waits.
-    patient: after output: the first Ctrl-C at a question is answered with a word of warning, and nothing typed before
-    a question was there to be read answers it.
+    patient: after output: the first Ctrl-C at a question is answered with a word of warning.
+
+    Nothing typed before a question was there to be read answers it.
     """
 
     def __init__(self, session, fd, keep, stream=None):
@@ -153,8 +154,7 @@ class Console:
     def _line(self, prompt):
         """What was typed until Enter."""
         self.keep()
-        if self.patient:
-            self.forget_typed()
+        self.forget_typed()
         warned = not self.patient
         while True:
             prefix = self.prefix()

@@ -41,6 +41,7 @@ class Live(View):
         self.say = say
         self.bell = bell
         self.gate = RaiseGate()
+        self.resume_gate = RaiseGate()
         self._drawn_s = 0.0
         self._paused_s = None
         self._loud = ""
@@ -107,12 +108,12 @@ class Live(View):
     def typed(self, names):
         """Names of the keys that came together."""
         for name in dict.fromkeys(name for name in names if name != "up"):
-            self._one(name)
+            self._one(name, names.count(name))
         if "up" in names:
             self._up(names.count("up"))
         self._draw()
 
-    def _one(self, name):
+    def _one(self, name, times):
         model = self.model
         numbers = [str(row.n) for row in model.rows]
         if name == "down":
@@ -124,7 +125,7 @@ class Live(View):
         elif name in LEVELS:
             self._mark(LEVELS[name])
         elif name in ("p", "r"):
-            self._pause_or_resume(name)
+            self._pause_or_resume(name, times)
         elif self.painter is None:
             self._draw(regular=True)
 
@@ -170,9 +171,13 @@ class Live(View):
         self.session.note("titration", channel=row.n, level=level, ua=row.target_ua)
         self._tell(f"Channel {row.n}: {level} at {milliamps(row.target_ua)}, recorded.")
 
-    def _pause_or_resume(self, name):
+    def _pause_or_resume(self, name, times):
+        """A pause at any press; a resume only at one of its own: who holds or hammers the key wants no current."""
+        counts = self.resume_gate.press(times)
         if self.model.state == "paused":
-            if self._try(self.session.resume):
+            if not counts:
+                self._tell(f"Paused. To resume let go, wait {QUIET_S:g} s, and press p again.")
+            elif self._try(self.session.resume):
                 self._tell("Resumed: the ramp starts from zero.")
         elif name == "p" and self._try(self.session.pause):
             self._tell("Paused: output is zero.")

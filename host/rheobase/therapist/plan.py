@@ -21,7 +21,7 @@ COURSES = {  # course: (fewest, most planned sessions, what it is); clinical-fac
 }
 _CODE = re.compile(r"[A-Za-z0-9_-]+")
 _NAME = re.compile(r"[A-Za-z]{4}|^[^0-9]*$")  # four letters in a row, or no digit at all
-_DATE = re.compile(r"\d{6,8}|\d{1,4}[-_]\d{1,2}[-_]\d{1,4}")
+_DATE = re.compile(r"\d{6}|\d{1,2}[-_]\d{1,2}[-_]\d{2,4}|\d{4}[-_]\d{1,2}[-_]\d")  # or a patient's number
 
 
 def check_code(text):
@@ -34,8 +34,9 @@ def check_code(text):
         raise UsageError("bad_code", "A code is made of letters, digits, - and _.", hint)
     if _NAME.search(code):
         raise UsageError("bad_code", "A code has a digit, and at most three letters in a row: names stay out.", hint)
-    if _DATE.fullmatch(code):
-        raise UsageError("bad_code", "A code must not look like a date: dates of birth stay out.", hint)
+    if _DATE.search(code):
+        message = "A code has no date and no six digits in a row: dates of birth and patients' numbers stay out."
+        raise UsageError("bad_code", message, hint)
     return code
 
 
