@@ -8,7 +8,7 @@ import pytest
 from host.calling import records
 from rheobase import dose
 from rheobase.image.firmware_files import firmware_hash
-from rheobase.record import Clock
+from rheobase.record import Clock, RecordReader
 from rheobase.report import story
 
 
@@ -31,9 +31,10 @@ def test_a_board_with_other_firmware_than_rheos_is_on_record_and_in_the_report(r
     heads = []
     for digest in ("fake", firmware_hash("RHEO_PICO")):
         board.server.info["firmware"]["hash"] = digest
-        assert rheo(*run_words, "-q").code == 0  # which hides the note, and not this
-        heads.append([head for _, head, _ in story.tell(records()[-1])["alerts"]])
-    assert records()[0].opened["host_firmware"] == firmware_hash("RHEO_PICO")
+        answer = rheo(*run_words, "-q", "--json")  # which hides the note, and not this
+        record = RecordReader(answer.json["data"]["log"])
+        assert record.opened["host_firmware"] == firmware_hash("RHEO_PICO")
+        heads.append([head for _, head, _ in story.tell(record)["alerts"]])
     assert ["firmware was not the one" in " ".join(found) for found in heads] == [True, False]
 
 
