@@ -226,8 +226,9 @@ JSON-RPC 2.0 over USB CDC, one message a line: JSON, a space, the CRC-32 of the 
 ```
 
 An id is an integer, higher than any before it since `hello`; the last request's answer is repeated and never executed
-again. A name tells its unit: `_us` µs, `_ms` ms, `_ua` µA, `_nc` nC. Numbers are integers of 31 bits. The board checks
-everything again: what the host checks is courtesy.
+again. A name tells its unit: `_us` µs, `_ms` ms, `_ua` µA, `_nc` nC. Numbers are integers: of 31 bits what the board
+takes; what it tells may be larger, `dev_us` after 18 min and `charge_nc` after 1 C (64 bits hold both). The board
+checks everything again: what the host checks is courtesy.
 
 {table(["number", "", "is"], numbers)}States: {codes(messages.STATES)}.
 Live, pulses may leave the pins: {codes(messages.LIVE)}.

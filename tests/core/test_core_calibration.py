@@ -124,6 +124,9 @@ def test_a_file_from_another_board_is_refused(board, serial):
     assert problem(stored(board=board, serial=serial)) == "foreign"
 
 
+WHOLE = {"schema": 1, "board": "RHEO_PICO", "serial": SERIAL}
+
+
 def off(**changes):
     return stored({1: ROW, 2: {**ROW, **changes}})
 
@@ -143,14 +146,19 @@ def off(**changes):
         (off(set=[True, 0]), "bounds"),
         (off(set=None), "bounds"),
         (off(load_ohms="1k"), "bounds"),
+        (off(load_ohms=0), "bounds"),
+        (off(load_ohms=-1_000), "bounds"),
         (off(made=1), "bounds"),
+        (off(made="x" * 11), "bounds"),
         (off(more=1), "bounds"),
         (stored({4: ROW}), "bounds"),
         (stored({"x": ROW}), "bounds"),
         (stored({1: {}}), "bounds"),
         (stored({1: 5}), "bounds"),
+        (stored({1: {**{name: ROW[name] for name in ROW if name != "made"}, "mode": "x"}}), "bounds"),
         (frames.encode({"schema": 2, "board": "RHEO_PICO", "serial": SERIAL, "channels": {}}), "schema"),
         (frames.encode({"schema": 1, "board": "RHEO_PICO", "serial": SERIAL, "channels": [1]}), "bounds"),
+        *((frames.encode({**WHOLE, "channels": odd}), "bounds") for odd in (None, 5, True, [], "1")),
         (frames.encode({}), "schema"),
         (frames.encode([1]), "damaged"),
         (frames.encode({"schema": 1, "fill": "x" * calibration.BYTES_MAX}), "damaged"),

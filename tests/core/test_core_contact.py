@@ -2,7 +2,7 @@
 
 import pytest
 from rheocore import messages
-from rheocore.contact import BAD, LEAST_UA, STEADY, Contact
+from rheocore.contact import BAD, LEAST_UA, STEADY, WRONG_LEAST_UA, Contact
 from rheocore.remainder import after_reset
 
 COMPLIANCE_MV = 60_000
@@ -51,7 +51,10 @@ def test_two_kinds_in_turn_are_two_first_readings():
     assert set(told([opened, shorted] * 4)) == {None}
 
 
-def test_nothing_is_judged_below_the_least_current_or_before_two_pulses():
+def test_nothing_but_too_much_is_judged_below_the_least_current_and_nothing_before_two_pulses():
+    assert set(told([(2 * LEAST_UA, 1_000)] * 5, set_ua=LEAST_UA)) == {None, "amplitude_error"}
+    assert set(told([(2 * LEAST_UA - 1, 1_000)] * 5, set_ua=LEAST_UA - 1)) == {None}
+    assert told([(2 * LEAST_UA, 1_000)] * 2, set_ua=LEAST_UA - 1) == [None, "amplitude_error"]
     assert set(told([(0, 60_000)] * 5, set_ua=LEAST_UA - 1)) == {None}
     contact = Contact(COMPLIANCE_MV)
     assert [contact.judge(5_000, 0, 60_000, pulses) for pulses in (0, 1, 1, 2, 3)] == [None] * 4 + ["electrode_open"]
@@ -62,6 +65,48 @@ def test_a_set_point_on_its_way_is_no_wrong_current():
     assert {contact.judge(1_000 + 250 * k, 1_000, 1_000, 10 + k) for k in range(20)} == {None}
     held = [contact.judge(5_000, 1_000, 1_000, 40 + 10 * k) for k in range(STEADY + BAD)]
     assert held == [None] * (STEADY + BAD - 1) + ["amplitude_error"]
+
+
+@pytest.mark.parametrize("pulses_a_pass", [1, 2, 8])
+@pytest.mark.parametrize("step_ua", [1, 5, 250])
+def test_too_much_current_is_found_at_the_second_reading_while_the_set_point_rises(step_ua, pulses_a_pass):
+    """From 0 on: a set-point that moves excuses too little, never too much."""
+    for begins in (3, 20):
+        contact = Contact(COMPLIANCE_MV)
+        for k in range(30):
+            set_ua = step_ua * k
+            wrong = max(set_ua * 6 // 5, set_ua + LEAST_UA) + 1
+            found = contact.judge(set_ua, wrong if k >= begins else set_ua, 6_000, pulses_a_pass * k)
+            assert found == ("amplitude_error" if k == begins + 1 else None), k
+            if found:
+                break
+
+
+@pytest.mark.parametrize("phase", range(5))
+@pytest.mark.parametrize("passes_a_pulse", [1, 2, 5, 25])
+def test_a_set_point_that_falls_leaves_a_reading_of_before_which_is_no_fault(passes_a_pulse, phase):
+    """What is held is the last pulse's, the stage's filter lags by a pass of the loop, and the stage is 0.3 mA off: as
+    much as a steady one may be. Steps of 0.5 mA: the largest board's."""
+    ups = [500 * k for k in range(40)]
+    peak = [0, 500, 1_000, 1_500, 2_000, 1_500, 1_000, 500]  # turned at once: the pulse's own pass is the highest
+    sets = [0] * (5 + phase) + 3 * peak + ups + ups[::-1] + [0] * 20
+    held, pulses = 0, 0
+    contact = Contact(COMPLIANCE_MV)
+    for k in range(2, len(sets)):
+        if k % passes_a_pulse == 0:
+            pulses += 1
+            held = max(sets[k - 2 : k]) + WRONG_LEAST_UA
+        assert contact.judge(sets[k], held, 6_000, pulses) is None, k
+
+
+def test_a_current_is_wrong_from_300_ua_on_and_only_two_pulses_after_the_set_point_has_come_to_rest():
+    steady = [(1_000, 1_000)] * (STEADY + 2)
+    assert set(told([*steady, *[(1_300, 1_000)] * 3, *[(700, 1_000)] * 3], set_ua=1_000)) == {None}
+    assert told([*steady, *[(1_301, 1_000)] * 2], set_ua=1_000)[-1] == "amplitude_error"
+    assert told([*steady, *[(699, 1_000)] * 2], set_ua=1_000)[-1] == "amplitude_error"
+    contact = Contact(COMPLIANCE_MV)
+    assert {contact.judge(5_000, 1_000, 1_000, pulses) for pulses in [10] * 20 + [11] * 20} == {None}
+    assert [contact.judge(5_000, 1_000, 1_000, 12) for _ in range(BAD)] == [None, "amplitude_error"]
 
 
 def test_a_stretch_that_begins_forgets_the_readings_before():

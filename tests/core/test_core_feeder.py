@@ -164,6 +164,15 @@ def test_a_place_outside_of_the_ring_is_refused_and_nothing_is_counted():
     assert (feed.read, feed.played, feed.pulses) == (0, 0, 0)
 
 
+def test_a_place_outside_of_the_ring_is_refused_wherever_the_dma_stood_before():
+    """-1 is no place 127: beside the ring's end it would pass for the next word."""
+    feed = fresh(Plan(BASE))
+    for k in range(2 * feeder.SIZE):
+        feed.fill()
+        assert feed.advance(-1, 0, SET_UA) == -1 and feed.read == k
+        feed.advance((k + 1) % feeder.SIZE, 0, SET_UA)
+
+
 @pytest.mark.req("REQ-046")
 @pytest.mark.parametrize("half", [0, 1])
 def test_a_word_that_changed_in_the_ring_is_found_as_soon_as_it_is_read(half):

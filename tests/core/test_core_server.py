@@ -102,6 +102,29 @@ def test_nothing_but_stop_status_and_hello_is_answered_before_hello():
             assert reply == "hello_first"
 
 
+def test_hello_counts_telemetry_anew():
+    host = Host()
+    host.server.seq = 5
+    assert host.ask("hello", wire=messages.WIRE + 1) == "wire_mismatch" and host.server.seq == 5
+    host.hello()
+    assert host.server.seq == 0
+
+
+def test_hello_tells_what_was_left_and_null_where_it_was_nothing():
+    host = Host()
+    assert host.hello()["remainder_ms"] is None
+    host.started()
+    host.bench.run(1_000)
+    host.ask("stop")
+    assert 1_900 <= host.hello()["remainder_ms"] <= 2_000
+    host.ask("configure", channels={"1": CFG}, new=1)
+    token = host.ask("arm")["token"]
+    host.ask("start", token=token)
+    host.bench.run(5_000, until=lambda: host.bench.session.state == "done")
+    assert host.hello()["remainder_ms"] is None
+    assert host.ask("configure", channels={"1": CFG}) == "refused"
+
+
 @pytest.mark.req("REQ-082")
 def test_another_wire_version_is_refused_and_does_not_greet():
     host = Host()
@@ -176,6 +199,24 @@ def test_odd_requests_are_answered_by_the_right_error(message, name):
     assert told(Host().line(message)) == name
 
 
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+def test_what_no_memory_holds_is_refused_at_rest_and_resets_the_board_in_a_session(error, monkeypatch):
+    """At rest nothing was changed; in a session nobody knows how far it came, and main() ends in a reset."""
+
+    def fails(*_):
+        raise error
+
+    host = Host()
+    host.hello()
+    monkeypatch.setattr(host.bench.session, "configure", fails)
+    assert host.ask("configure", channels={"1": CFG}) == "invalid_params"
+    monkeypatch.undo()
+    token = host.started()
+    monkeypatch.setattr(host.bench.session, "amplitude", fails)
+    with pytest.raises(error):
+        host.ask("amplitude", token=token, channel=1, ua=1)
+
+
 def test_damaged_lines_are_counted_answered_and_not_executed():
     host = Host()
     host.hello()
@@ -213,6 +254,89 @@ def test_what_raises_output_needs_the_sessions_token(method, params):
     assert host.ask(method, token=token + 1, **params) == "bad_token"
     assert host.ask(method, token=0, **params) == "bad_token"
     assert "start" not in host.bench.output.calls
+
+
+@pytest.mark.parametrize("numbers", [[[1]], [{}], [True], [1.0], [None], ["1"], [1 << 30]])
+def test_channels_to_start_are_whole_numbers_and_nothing_else_is_looked_up(numbers):
+    host = Host()
+    host.hello()
+    host.ask("configure", channels={"1": CFG})
+    token = host.ask("arm")["token"]
+    assert host.ask("start", token=token, channels=numbers) == "invalid_params"
+    assert host.bench.session.state == "armed" and "start" not in host.bench.output.calls
+
+
+@pytest.mark.parametrize(("ms", "taken"), [(0, False), (-1, False), (1, True), (1_000, True), (1_001, False)])
+def test_a_standstill_is_1_ms_to_1_s(ms, taken):
+    host = Host()
+    host.hello()
+    host.ask("configure", channels={"1": dict(CFG, bench=True)})
+    token = host.ask("arm")["token"]
+    assert host.ask("stall", token=token, ms=ms) == ({"state": "armed"} if taken else "invalid_params")
+    assert host.server.stall_ms == (ms if taken else 0)
+
+
+@pytest.mark.parametrize("method", ["pause", "stop", "clear_fault"])
+def test_an_end_is_confirmed_only_where_every_leg_reads_low(method):
+    for low in (True, False):
+        host = Host()
+        host.started()
+        host.bench.run(700)
+        if method == "clear_fault":
+            host.bench.session.trip("electrode_open", host.bench.now_ms)
+        host.bench.output.quiet = lambda low=low: low
+        assert host.ask(method)["confirmed"] is low
+
+
+class Wires:
+    """A capture of five wires that takes whatever it is told."""
+
+    pins = dict.fromkeys(("A", "B", "C", "D", "E"), 1)
+
+    def __init__(self):
+        self.begun, self.dropped = [], 0
+
+    def start(self, wires, edges):
+        self.begun.append((wires, edges))
+
+    def head(self):
+        return {"wires": {}} if self.begun else None
+
+    def words(self, wire, first):
+        return None
+
+    def drop(self):
+        self.dropped += 1
+
+
+def test_a_capture_is_of_one_to_four_known_wires_once_each_with_room_for_an_edge():
+    host = Host()
+    assert host.hello() and host.ask("capture", wires=["A"]) == "method_not_found"
+    host.server.capture = wires = Wires()
+    assert host.ask("captured") == "no_capture"
+    for odd in ([], ["F"], ["A", "A"], [1], [["A"]], [None], list(Wires.pins)):
+        assert host.ask("capture", wires=odd) == "invalid_params"
+    assert [host.ask("capture", wires=["A"], edges=edges) for edges in (0, -1)] == ["invalid_params"] * 2
+    assert wires.begun == []
+    assert host.ask("capture", wires=["D", "A"], edges=1) == {"wires": ["D", "A"], "edges": 1}
+    assert host.ask("captured", wire="A") == "invalid_params"
+
+
+def test_a_session_is_not_disturbed_by_what_reads_the_flash_or_the_capture_nor_by_a_new_hello():
+    host = Host()
+    host.server.capture = wires = Wires()
+    looked = []
+    host.server.inspect = lambda: looked.append(1) or {}
+    host.started()
+    dropped = wires.dropped
+    for _ in range(2):  # live, and paused
+        assert [host.ask(name) for name in ("inspect", "captured")] == ["wrong_state"] * 2
+        assert host.ask("capture", wires=["A"]) == "wrong_state"
+        host.hello()
+        host.ask("pause")
+    assert (looked, wires.begun, wires.dropped) == ([], [], dropped)
+    host.ask("stop")
+    assert host.ask("inspect") == {} and host.hello() and wires.dropped == dropped + 1
 
 
 @pytest.mark.req("REQ-020", "REQ-081")

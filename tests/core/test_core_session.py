@@ -394,6 +394,69 @@ def test_a_channel_that_joins_late_may_not_outlast_the_longest_session():
     settled(made)
 
 
+def test_channels_one_after_the_other_stretch_what_was_left_no_further_than_it_was():
+    """10 s are left: a channel that joins after 4 s may stay 6, and nothing may join after 10."""
+    made = Bench(BOARD, Session)
+    made.up({1: dict(SHORT, duration_ms=20_000)})
+    made.run(10_000)
+    made.session.stop("stop_command", made.now_ms)
+    left_ms = made.session.remainder_ms
+    long = dict(SHORT, duration_ms=left_ms)
+    made.session.configure({1: long, 2: long, 3: dict(SHORT, duration_ms=left_ms - 4_100)}, new=False)
+    made.session.arm(made.now_ms)
+    made.session.start([1], made.now_ms)
+    made.run(4_000)
+    with pytest.raises(StateError) as refused:
+        made.session.start([2], made.now_ms)
+    why = refused.value.args[1]
+    assert (why["why"], why["channel"], why["value"]) == ("limit_remainder", "2", left_ms)
+    assert left_ms - 4_040 <= why["bound"] <= left_ms - 4_000
+    made.session.start([3], made.now_ms)
+    made.run(20_000, until=lambda: made.session.state == "done")
+    assert made.session.duration_ms(made.now_ms) <= left_ms + 20
+    assert made.output.quiet()
+
+
+def test_after_a_session_that_was_delivered_whole_nothing_runs_without_a_word_of_the_operator():
+    made = Bench(BOARD, Session)
+    made.session.greet()
+    made.session.configure({1: SHORT}, new=False)  # there was none before
+    made.session.arm(made.now_ms)
+    made.session.start(None, made.now_ms)
+    made.run(10_000, until=lambda: made.session.state == "done")
+    with pytest.raises(StateError) as refused:
+        made.session.configure({1: dict(SHORT, duration_ms=1_000)}, new=False)
+    assert (refused.value.args[1]["why"], refused.value.args[1]["bound"]) == ("limit_remainder", 0)
+    made.session.configure({1: SHORT}, new=True)
+    assert made.session.state == "loaded"
+
+
+def test_without_the_memory_for_one_channel_none_is_taken():
+    made = Bench(BOARD, Session)
+    made.session.greet()
+    made.session.configure({1: SHORT})
+    ring = made.session.rings.pop(3)  # in place of MemoryError: channel 3 cannot be made
+    with pytest.raises(KeyError):
+        made.session.configure({1: SHORT, 2: SHORT, 3: SHORT})
+    assert (sorted(made.session.channels), made.session.order) == ([1], (1,))
+    made.session.rings[3] = ring
+    made.session.arm(made.now_ms)
+    made.session.start(None, made.now_ms)
+    made.run(10_000, until=lambda: made.session.state == "done")
+    settled(made)
+
+
+def test_what_was_measured_before_a_pause_is_no_first_reading_of_a_fault_after_it():
+    made = bench(c1=SHORT)
+    made.run(1_000)
+    session, (short_ua, short_mv) = made.session, (2_000, 10)
+    session.sensed(1, short_ua, short_mv, made.now_ms)
+    assert session.channels[1].contact.bad == 1
+    session.pause(made.now_ms)
+    session.resume(made.now_ms)
+    assert (session.channels[1].contact.bad, session.channels[1].contact.pulses) == (0, 0)
+
+
 def test_a_channel_that_fails_takes_all_down():
     made = bench(c1=SHORT, c2=SHORT, c3=SHORT)
     made.run(600)

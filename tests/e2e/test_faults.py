@@ -85,6 +85,18 @@ def test_a_current_off_its_set_point_is_found(dut, gain):
     assert last_fall_after(dut, changed_ns) <= 52
 
 
+@pytest.mark.parametrize(("error", "value"), [("gain", 3.0), ("offset_ua", 30_000)])
+def test_a_stage_that_gives_too_much_is_found_while_the_set_point_is_still_on_its_way_up(dut, error, value):
+    dut.load({1: {"amplitude_ua": 5000, "ramp_up_ms": 10_000, "duration_ms": 20_000}})
+    dut.start()
+    dut.run_ms(2500)
+    changed_ns = dut.board.now_ns
+    dut.board.set_error(1, error, value)
+    dut.run_ms(100)
+    assert dut.call("result")["fault"] == "amplitude_error"
+    assert last_fall_after(dut, changed_ns) <= 52
+
+
 @pytest.mark.req("REQ-052")
 @pytest.mark.parametrize("load", ["needle", "skin", "500", "8000"])
 def test_ordinary_loads_are_no_fault(make_dut, load):

@@ -157,7 +157,7 @@ def test_after_a_session_that_was_cut_off_run_warns_that_it_is_a_new_one_and_pus
     assert answer.code == 0 and "Warning: The last session on this board was cut off with 2 s left." in answer.err
     [override] = [line for line in records()[0].of("event") if line["event"] == "override"]
     assert override["what"] == "remainder" and "without a question" in override["reason"]
-    assert board.session.remainder_ms is None
+    assert not board.session.remainder_ms
     assert rheo("protocol", "push", short, "--json", "-p", board.port).code == 0
 
 

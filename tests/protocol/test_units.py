@@ -55,6 +55,15 @@ def test_rounding_is_half_up_on_the_digits_as_written(text, kind, value):
     assert units.parse(text, kind) == value
 
 
+@pytest.mark.parametrize(
+    "odd", [-1, -0.5, "-1", "", ".", "1.", "1e", "1e1000", "1e+-1", "1_0", "1" * 41, "nan", float("inf")]
+)
+def test_what_is_no_number_of_0_or_more_is_scaled_to_nothing(odd):
+    with pytest.raises(ValueError):
+        units.scaled(odd)
+    assert units.scaled("1" * 40) == int("1" * 40) and units.scaled("1e-999") == 0
+
+
 def test_an_integer_is_divided_half_up_too():
     assert [units.scaled(n, 1, 1000) for n in (0, 499, 500, 1499, 2500, 10**15 + 500)] == [0, 0, 1, 1, 3, 10**12 + 1]
 
@@ -132,7 +141,9 @@ def test_a_needle_is_its_diameter_and_inserted_length_in_um(text):
     assert units.parse_needle(text) == (250, 30_000)
 
 
-@pytest.mark.parametrize("text", ["", "0.25", "0.25x30", "x30mm", "0.25xmm", "25x30mm", "0.25x3mm", "ax30mm"])
+@pytest.mark.parametrize(
+    "text", ["", "0.25", "0.25x30", "x30mm", "0.25xmm", "25x30mm", "0.25x3mm", "ax30mm", "0.25x30cm"]
+)
 def test_what_is_no_needle_is_refused_with_the_right_form(text):
     with pytest.raises(units.UnitError) as caught:
         units.parse_needle(text)

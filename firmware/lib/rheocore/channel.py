@@ -44,15 +44,19 @@ class Channel:
         self.set_ua = self.feeder.ua = slew(self.set_ua, wanted, self.step_ua)
         return self.set_ua
 
-    def joins_too_late(self, elapsed_ms, now_ms):
-        """Parameters of the refusal to start so late in a session that it would outlast the longest, or None."""
-        bound_ms = duration_max_ms(self.cfg) - elapsed_ms
+    def joins_too_late(self, elapsed_ms, allowance_ms, now_ms):
+        """Parameters of the refusal to start so late in a session that it would outlast the longest, or None.
+
+        allowance_ms: what an earlier session has left to this one, None where it is new.
+        """
+        longest_ms, why = duration_max_ms(self.cfg), "limit_duration"
+        if allowance_ms is not None and allowance_ms < longest_ms:
+            longest_ms, why = allowance_ms, "limit_remainder"
+        bound_ms = max(0, longest_ms - elapsed_ms)
         left_ms = self.left_ms(now_ms)
         if left_ms <= bound_ms:
             return None
-        why = {"field": "duration_ms", "value": left_ms, "why": "limit_duration", "bound": bound_ms}
-        why["channel"] = str(self.n)
-        return why
+        return {"field": "duration_ms", "value": left_ms, "why": why, "bound": bound_ms, "channel": str(self.n)}
 
     def refuses(self, ua, channels, live):
         """Parameters of the refusal of `ua` as target beside the session's other channels, or None if it may be.

@@ -110,7 +110,7 @@ class Server:
         info["channels"] = [c["n"] for c in self.board["channels"]]
         info["limits"] = {"max_ua": self.board["max_ua"], "full_scale_ua": self.board["full_scale_ua"]}
         info["state"] = self.session.state
-        info["remainder_ms"] = self.session.remainder_ms
+        info["remainder_ms"] = self.session.remainder_ms or None
         return info
 
     def _status(self, params, now_ms):

@@ -38,7 +38,7 @@ class Session:
         self.heard_ms = 0
         self.live_ms = 0  # before the present stretch
         self.went_live_ms = None  # its begin
-        self.remainder_ms = None  # what was left of the last session; None: all of it was delivered
+        self.remainder_ms = None  # what was left of the last session, 0 included; None: there was none
         self.allowance_ms = None  # this session is the remainder of an earlier one, which had so much left
 
     # -- what the host asks ------------------------------------------------------------------------------------
@@ -68,9 +68,8 @@ class Session:
             self.remainder_ms = None
         refuse(beyond(configs, self.remainder_ms))
         self.allowance_ms = self.remainder_ms
-        self.channels = {}
-        for n in sorted(configs):
-            self.channels[n] = Channel(n, configs[n], self.rings[n], self.board)
+        # All or none: without the memory for one, those before stand.
+        self.channels = {n: Channel(n, configs[n], self.rings[n], self.board) for n in configs}
         self.order = tuple(sorted(configs))
         self.stop_reason = None
         self.live_ms = 0
@@ -94,7 +93,7 @@ class Session:
         for n in numbers:
             if n not in self.channels or self.channels[n].wanted or numbers.count(n) > 1:
                 raise invalid("channels", "channel %s is not waiting to start" % n)
-            refuse(self.channels[n].joins_too_late(self.duration_ms(now_ms), now_ms))
+            refuse(self.channels[n].joins_too_late(self.duration_ms(now_ms), self.allowance_ms, now_ms))
         if not numbers:
             raise invalid("channels", "no channel named")
         self._refuse(self.output.guard_fault(), now_ms)
@@ -226,11 +225,11 @@ class Session:
         return max([c.left_ms(now_ms) for c in self.channels.values() if c.wanted or waiting] or [0])
 
     def left_over_ms(self, now_ms):
-        """What may still run if this session ends now; None: nothing was left, or it never began."""
+        """What may still run if this session ends now; 0 too where it never began."""
         left_ms = max([c.left_ms(now_ms) for c in self.channels.values() if c.wanted] or [0])
         if self.allowance_ms is not None:
             left_ms = max(left_ms, self.allowance_ms - self.duration_ms(now_ms))
-        return left_ms or None
+        return left_ms
 
     def _running(self):
         return [c for c in self.channels.values() if c.running]
