@@ -151,6 +151,17 @@ def test_a_kill_latches_gates_stops_dma_and_machines_and_zeroes_the_set_points_a
     assert not [part for part, done in seen.items() if not done]
 
 
+def killed_without_the_guard(dut):
+    """The guard stands still and sets no hold: then the kill's own counts."""
+    dut.board.poke(PIO0 + 0x3000, 1 << 3)
+    return killed(dut)
+
+
+def test_a_kill_holds_too_where_the_guard_stands_still(board_image):
+    seen = in_child(killed_without_the_guard, made(board_image, "playing", playing))
+    assert [part for part, done in seen.items() if not done] == ["latched"]
+
+
 def overflowing(dut):
     at_ns = dut.board.now_ns
     for _ in range(5):
