@@ -185,3 +185,60 @@ def test_the_watchdog_runs_from_arm_to_the_end_only(dut):
     dut.call("stop")
     dut.run_ms(1100)
     assert not dut.board.peek(0x40058000) & enabled
+
+
+BROKEN_OFF = """
+import machine
+from rheorp2 import watchdog
+class Chip:
+    def WDT(timeout):
+        machine.WDT(timeout=timeout)
+        raise KeyboardInterrupt
+watchdog.machine = Chip
+"""
+
+
+def test_a_ctrl_c_as_the_watchdog_starts_leaves_no_watchdog_behind(dut):
+    """It would reset the board 2 s later, in the midst of what mpremote does."""
+    patched(dut, BROKEN_OFF)
+    with pytest.raises(AssertionError, match="no reply"):
+        dut.load({1: {}})
+    assert b"leaving to the REPL" in dut.board.received
+    assert not dut.board.peek(0x40058000) & 1 << 30
+
+
+def test_a_board_whose_clock_nears_its_end_does_not_arm(dut):
+    """Milliseconds are counted to 2**31: a session that comes there would stand still. Twelve days, of twenty-four."""
+    patched(dut, "from rheorp2 import hw\nold = hw.now_ms\nhw.now_ms = lambda: old() + (1 << 30) - 1000\n")
+    dut.load({1: {"duration_ms": 1000}})  # just before it still does
+    dut.start()
+    assert dut.run_to_end()["stop_reason"] == "time_over"
+    with pytest.raises(Refusal, match="fault"):
+        dut.load({1: {}})
+    assert dut.call("status")["fault"] == "clock"
+
+
+def test_an_error_with_the_cable_out_still_resets_the_board(dut):
+    """Nothing is printed to a bus that takes nothing: that would not end. Within 300 ms, and so not by the watchdog."""
+    patched(
+        dut,
+        "from rheorp2 import app\nold = app.App.measure\nn = [0]\n"
+        "def bad(self, now):\n    n[0] += 1\n    if n[0] > 60: raise ValueError('x' * 600)\n    old(self, now)\n"
+        "app.App.measure = bad\n",
+    )
+    dut.load({1: {"duration_ms": 20_000}})
+    dut.start()
+    dut.run_ms(700)
+    dut.board.usb.set_plugged(False)
+    resets, passes_ns = dut.board.engine.resets, []
+    feed = dut.board.mcu.watchdog.write_uint32
+
+    def on_feed(offset, value):
+        if offset == 4:  # LOAD
+            passes_ns.append(dut.board.now_ns)
+        feed(offset, value)
+
+    dut.board.mcu.watchdog.write_uint32 = on_feed
+    assert dut.board.run_until(lambda: dut.board.engine.resets > resets, 3_000 * MS), "no reset"
+    last_pass_ns = [t for t in passes_ns if t < dut.board.now_ns - MS][-1]
+    assert dut.board.now_ns - last_pass_ns <= 300 * MS

@@ -18,16 +18,43 @@ class Dac:
         self.slices = 0
         for pin in self.pins.values():
             self.slices |= 1 << (pin >> 1 & 7)
-        for i in range(8):
-            if self.slices >> i & 1:
-                at = hw.PWM + 0x14 * i
-                hw.wr(at + 12, 0)
-                hw.wr(at + 16, self.top)
-                hw.wr(at + 4, 1 << 4)
-                hw.wr(at, 1)
+        self.used = [i for i in range(8) if self.slices >> i & 1]
+        for i in self.used:
+            at = hw.PWM + 0x14 * i
+            hw.wr(at + 12, 0)
+            hw.wr(at + 16, self.top)
+            hw.wr(at + 4, 1 << 4)
+            hw.wr(at, 1)
         for pin in self.pins.values():
             hw.wr(hw.PADS + 4 * pin, hw.PAD_RESET)
             hw.wr(hw.IO + 8 * pin + 4, hw.FUNC_PWM)
+
+    def rows(self):
+        """[(register, mask, value)] that hold from now on: a slice or a pin gone wrong is a current nobody set."""
+        out = []
+        for i in self.used:
+            at = hw.PWM + 0x14 * i
+            out.append((at, 0xFF, 1))
+            out.append((at + 4, 0xFFF, 1 << 4))
+            out.append((at + 16, 0xFFFF, self.top))
+        for pin in self.pins.values():
+            out.append((hw.IO + 8 * pin + 4, 0xFFFFFFFF, hw.FUNC_PWM))
+            out.append((hw.PADS + 4 * pin, 0xFF, hw.PAD_RESET))
+        return out
+
+    def astray(self):
+        """True if a set-point's register is not what was written last."""
+        for i in self.used:
+            if not hw.same(hw.PWM + 0x14 * i + 12, self.compare[i]):
+                return True
+        return False
+
+    def quiet(self):
+        """True if every set-point's pin reads low at its pad: so it does at zero, from the next wrap (33 us) on."""
+        for pin in self.pins.values():
+            if hw.field(hw.IO + 8 * pin, 17, 1):
+                return False
+        return True
 
     def set_ua(self, n, ua):
         """Set-point of channel n in true uA, 0..full scale, to the DAC's step below it: rounding passes no cap.

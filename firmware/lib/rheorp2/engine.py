@@ -19,6 +19,7 @@ _RING_BITS = const(9)
 _CLOCKS = (0x4000803C, 0x40008040, 0x40028008, 0x4002800C)  # CLK_SYS_CTRL, CLK_SYS_DIV; PLL_SYS FBDIV_INT, PRIM
 _SETTLE_MS = const(60)  # what the stage's filter and hold take to show zero after output
 _PULSE_MS = const(4)  # longer than any pulse
+_UPTIME_MS = const(1 << 30)  # 12 days: from twice as much on now_ms() is wrong, and a session takes hours at most
 _LEAK_SHARE = const(100)  # of full scale: more than 1 % with every set-point at zero is a leak
 assert 1 << _RING_BITS == feeder.BYTES
 
@@ -38,7 +39,7 @@ class Engine:
         self.rings = {}
         self.addresses = {}
         self.ctrl = {}  # DMA control: words, ring on the read address, paced by the machine, chained to itself, quiet
-        rows = block.rows()
+        rows = block.rows() + dac.rows()
         for n in block.numbers:
             i = n - 1
             halves = array("H", bytes(2 * feeder.BYTES))
@@ -58,6 +59,8 @@ class Engine:
         """None if arming makes sense, else the fault that stands in its way."""
         if not self.interlock():
             return "interlock_open"
+        if not 0 <= hw.now_ms() < _UPTIME_MS:
+            return "clock"
         return "supply_low" if self.sense.supply_low() else None
 
     def arm(self, numbers):
@@ -77,7 +80,7 @@ class Engine:
             return "self_test"
         for n in block.numbers:
             self._stop_dma(n)
-        if self.registers.astray() >= 0:
+        if self.registers.astray() >= 0 or self.dac.astray() or not self.dac.quiet():
             return "self_test"
         fault = block.prove_guard()
         if fault:
@@ -233,7 +236,7 @@ class Engine:
         row = self.registers.astray()
         if row >= 0:
             return "clock" if row >= self.first_clock else "internal"
-        if at != self.block.guard_watch or self.cutoff.astray():
+        if at != self.block.guard_watch or self.cutoff.astray() or self.dac.astray():
             return "internal"
         for n in self.block.numbers:  # playing or not: a leg may be high only where the program has it high
             if hw.astray(n - 1, self.block.base):

@@ -46,10 +46,11 @@ class Watchdog:
             return
         if on:
             self.seen = 0
-            self.dog = machine.WDT(timeout=TIMEOUT_MS)
+            self.on = True  # before it runs, and below after it has stopped: whatever comes between, the next call
+            self.dog = machine.WDT(timeout=TIMEOUT_MS)  # that wants it stopped stops it
         else:
             hw.wr(hw.WATCHDOG + hw.CLR, _ENABLE)
-        self.on = on  # last: whatever comes between, the next call sets it right
+            self.on = False
 
     def saw(self, part):
         """A part of the loop has done its work."""
@@ -67,13 +68,13 @@ class Watchdog:
 
     @staticmethod
     def recall():
-        """(state, fault, left_ms) noted before the last reset, or None; forgets it."""
+        """(state, fault, left_ms) noted before the last reset, or None. It stands until the next note(): a Ctrl-C while
+        the app starts must not lose it."""
         at = hw.WATCHDOG + 0x14
         if hw.field(at, 24, 0xFF) != _MARK:
             return None
         state, fault = hw.field(at, 0, 0xFF), hw.field(at, 8, 0xFF)
         left_ms = hw.field(hw.WATCHDOG + 0x10, 0, 0x3FFFFFFF)
-        hw.wr(at, 0)
         if state >= len(messages.STATES) or fault > len(_FAULTS):
             return None
         return messages.STATES[state], _FAULTS[fault - 1] if fault else None, left_ms
