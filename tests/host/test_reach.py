@@ -50,7 +50,7 @@ def test_an_unacknowledged_stop_is_followed_by_ctrl_c_after_300_ms_and_proved(bo
         reply = stop_board(link.client)
         waited = time.monotonic() - begin
     assert reply == {"state": "idle", "confirmed": True, "broken": True} and board.breaks == 1
-    assert 0.3 <= waited < 2.0
+    assert waited >= 0.3
 
 
 @pytest.mark.req("REQ-020")
