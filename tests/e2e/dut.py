@@ -12,6 +12,7 @@ MS = 1_000_000
 BOARD = boards.load()
 NUMBERS = [channel["n"] for channel in BOARD["channels"]]
 LEGS = [pin for channel in BOARD["channels"] for pin in (channel["leg_a"], channel["leg_b"])]
+LEG_NAMES = [f"CH{n}_{leg}" for n in NUMBERS for leg in "AB"]
 STEP_UA = BOARD["full_scale_ua"] * 5 // 1000  # of a set-point, in one pass
 DAC_UA = -(-BOARD["full_scale_ua"] // (BOARD["dac_top"] + 1))  # one step of the DAC, rounded up
 KEEPALIVE_NS = 200 * MS
@@ -56,6 +57,7 @@ class Dut:
         self.channels_named = []  # by each of them: a channel or None
         self.replies = {}
         self.times = {}  # id -> simulated ns of the reply's last byte
+        self.acked_ns = []  # when it acknowledged
         self.noise = []
         self._line = bytearray()
         self._id = 0
@@ -148,6 +150,7 @@ class Dut:
 
     def _ack(self):
         message = {"jsonrpc": "2.0", "method": "ack", "params": [self._seq, self.token]}
+        self.acked_ns.append(self.board.now_ns)
         self.board.send(frames.encode(message))
 
     def _keep_alive(self):
