@@ -18,7 +18,9 @@ class Pulse:
 
 @dataclass
 class Train:
-    """What one channel put out. `truncated` are phases that never became a whole pulse; `overlaps`: both legs high."""
+    """What one channel put out. `truncated` are starts of what never became a whole pulse, a phase that has not ended
+    included; `overlaps`: both legs high. last_fall_ns says nothing of a leg that is high still.
+    """
 
     pulses: list[Pulse] = field(default_factory=list)
     truncated: list[int] = field(default_factory=list)
@@ -67,6 +69,10 @@ def _train(sequence):
             train.truncated.append(rise)
     if waiting:
         train.truncated.append(waiting[0])
+    elif high["B"] is not None:
+        train.truncated.append(high["B"])
+    if high["A"] is not None:
+        train.truncated.append(high["A"])
     return train
 
 

@@ -12,6 +12,7 @@ MS = 1_000_000
 BOARD = boards.load()
 NUMBERS = [channel["n"] for channel in BOARD["channels"]]
 LEGS = [pin for channel in BOARD["channels"] for pin in (channel["leg_a"], channel["leg_b"])]
+LEG_NAMES = [f"CH{n}_{leg}" for n in NUMBERS for leg in "AB"]
 STEP_UA = BOARD["full_scale_ua"] * 5 // 1000  # of a set-point, in one pass
 DAC_UA = -(-BOARD["full_scale_ua"] // (BOARD["dac_top"] + 1))  # one step of the DAC, rounded up
 KEEPALIVE_NS = 200 * MS

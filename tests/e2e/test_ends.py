@@ -1,7 +1,9 @@
 """Every way a session ends: output off in its time, in its manner, and the count equal to the pins. Simulated time."""
 
+from itertools import pairwise
+
 import pytest
-from dut import BOARD, DAC_UA, MS, STEP_UA, Refusal, here
+from dut import BOARD, DAC_UA, LEG_NAMES, MS, STEP_UA, Refusal, here
 from rheobase.emulator import rawrepl
 from rheocore import session
 
@@ -18,6 +20,7 @@ def running(dut, ms=700, channels=CHANNELS):
 def counts_match(dut, truncated_allowed=False):
     result = dut.call("result")
     trains = dut.trains()
+    assert set(map(int, result["channels"])) == set(trains), "a channel that pulses and is not told, or told and silent"
     for n, channel in result["channels"].items():
         train = trains[int(n)]
         assert channel["pulses"] == len(train.pulses), f"channel {n}"
@@ -27,7 +30,8 @@ def counts_match(dut, truncated_allowed=False):
 
 
 def quiet_after(dut, t_ns):
-    """Time from t_ns to the last edge that followed, in ns."""
+    """Time from t_ns to the last edge that followed, in ns. A leg that went up and stayed has not become quiet."""
+    assert not any(dut.board.level(name) for name in LEG_NAMES), "a leg is high"
     return max((t for t, *_ in dut.leg_edges() if t >= t_ns), default=t_ns) - t_ns
 
 
@@ -72,13 +76,17 @@ def test_pause_and_resume_ramp_from_zero_and_replay_nothing(dut):
     dut.run_ms(500)
     assert quiet_after(dut, paused_ns) == 0
     dut.call("resume", token=dut.token)
-    resumed = [ua for t, _name, ua in dut.board.setpoints if t > paused_ns]
+    resumed_ns = dut.board.now_ns
     dut.run_to_end()
     result = counts_match(dut)
     assert result["stop_reason"] == "time_over"
     assert abs(result["channels"]["1"]["pulses"] - 200) <= 1
     assert before < 100
-    assert not resumed or resumed[0] <= STEP_UA
+    walk = [ua for t, _name, ua in dut.board.setpoints if t > paused_ns]  # it stood at 0 before: the pause took it there
+    assert [ua for t, _name, ua in dut.board.setpoints if t <= paused_ns][-1] == 0
+    assert walk[0] <= STEP_UA + DAC_UA and max(walk) > 3000
+    assert max(b - a for a, b in pairwise(walk)) <= STEP_UA + DAC_UA
+    assert min(t for t, name, level in dut.leg_edges() if t > paused_ns) > resumed_ns - 10 * MS
     assert abs(result["duration_ms"] - 2000) <= 60
 
 
@@ -105,7 +113,7 @@ def test_interlock_open_cuts_output_in_the_same_microsecond_and_latches(dut, off
     dut.board.at(at_ns, lambda: dut.board.set_interlock(False))
     dut.board.at(at_ns + 10 * MS, lambda: dut.board.set_interlock(True))
     dut.run_ms(300)
-    assert quiet_after(dut, at_ns) <= 100  # ns: 5 clocks are 40 ns
+    assert quiet_after(dut, at_ns) <= 40  # ns: 5 clocks
     result = counts_match(dut, truncated_allowed=True)
     assert result["fault"] == "interlock_open"
     assert result["channels"]["1"]["truncated"] == (1 if offset_us < 250 else 0)
