@@ -5,6 +5,7 @@ import sys
 
 import ledger
 import pytest
+import running_order
 
 
 def pytest_addoption(parser):
@@ -18,9 +19,10 @@ def pytest_configure(config):
         config.pluginmanager.register(ledger.Ledger(config.getoption("--board")), "ledger")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     for item in items:
         ledger.note(item)
+    items[:] = running_order.slow_first(items, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def _say(*words):

@@ -57,6 +57,7 @@ class Dut:
         self.channels_named = []  # by each of them: a channel or None
         self.replies = {}
         self.times = {}  # id -> simulated ns of the reply's last byte
+        self.acked_ns = []  # when it acknowledged
         self.noise = []
         self._line = bytearray()
         self._id = 0
@@ -149,6 +150,7 @@ class Dut:
 
     def _ack(self):
         message = {"jsonrpc": "2.0", "method": "ack", "params": [self._seq, self.token]}
+        self.acked_ns.append(self.board.now_ns)
         self.board.send(frames.encode(message))
 
     def _keep_alive(self):

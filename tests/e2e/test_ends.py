@@ -76,7 +76,6 @@ def test_pause_and_resume_ramp_from_zero_and_replay_nothing(dut):
     dut.run_ms(500)
     assert quiet_after(dut, paused_ns) == 0
     dut.call("resume", token=dut.token)
-    resumed_ns = dut.board.now_ns
     dut.run_to_end()
     result = counts_match(dut)
     assert result["stop_reason"] == "time_over"
@@ -86,7 +85,6 @@ def test_pause_and_resume_ramp_from_zero_and_replay_nothing(dut):
     assert [ua for t, _name, ua in dut.board.setpoints if t <= paused_ns][-1] == 0
     assert walk[0] <= STEP_UA + DAC_UA and max(walk) > 3000
     assert max(b - a for a, b in pairwise(walk)) <= STEP_UA + DAC_UA
-    assert min(t for t, name, level in dut.leg_edges() if t > paused_ns) > resumed_ns - 10 * MS
     assert abs(result["duration_ms"] - 2000) <= 60
 
 

@@ -17,8 +17,8 @@ from rheocore import messages
 COLUMNS = ("id", "fault", "moment", "hz", "bound_ms", "measured_ms", "balanced", "state", "record", "verdict")
 PHASE_MAX_NS = 1023_500
 RUNNING_MS = {2: 1600, 100: 800, 400: 800}  # to here the ramp is up, and at 2 Hz three pulses are out
-WIDTH_US, GAP_US = 500, 100
-ROUNDING_NS = 500
+WIDTH_US, OTHER_WIDTH_US, GAP_US = 500, 200, 100
+CLOCK_NS = 8  # what the two phases of a whole pulse may differ by
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def live_board(image, key):
         injection.python_ready(dut.board)
     duration_ms = 1500 if before == "time_over" else 30_000
     train = {"width_us": WIDTH_US, "gap_us": GAP_US, "amplitude_ua": 4000, "duration_ms": duration_ms}
-    dut.load({1: {**train, "period_us": 1_000_000 // hz}, 2: {**train, "width_us": 200}})
+    dut.load({1: {**train, "period_us": 1_000_000 // hz}, 2: {**train, "width_us": OTHER_WIDTH_US}})
     dut.start()
     dut.run_ms(700 if before else RUNNING_MS[hz])
     return dut
@@ -78,15 +78,15 @@ def run(dut, this):
         dut.alive = False  # its lines would go to the REPL
     if fault.before == "paused":
         dut.call("pause")
-    t_ns = _happen(dut, this)
+    schedule = _happen(dut, this)
     watch_ms = fault.watch_ms + (2_000 / this.hz if fault.period_counts else 0)
     dut.run_ms(watch_ms)
     told = _reach(dut, fault)
-    return _Judge(dut, this, t_ns, told).row()
+    return _Judge(dut, this, schedule, told).row()
 
 
 def _happen(dut, this):
-    """Inject; returns the time of the first event."""
+    """Inject; returns the schedule, its first event fired."""
     fault = this.fault
     rng = rng_of(fault, this.seed)
     events = []
@@ -102,7 +102,7 @@ def _happen(dut, this):
     assert dut.board.run_until(lambda: schedule.fired, 2_000 * MS), "the moment did not come"
     if fault.host:
         fault.host(dut, rng)
-    return schedule.fired[0][0]
+    return schedule
 
 
 def _reach(dut, fault):
@@ -137,10 +137,11 @@ def _reach(dut, fault):
 
 
 class _Judge:
-    def __init__(self, dut, this, t_ns, told):
-        self.dut, self.this, self.t_ns, self.told = dut, this, t_ns, told
+    def __init__(self, dut, this, schedule, told):
+        self.dut, self.this, self.schedule, self.told = dut, this, schedule, told
+        self.t_ns = schedule.fired[0][0]
         self.fault = this.fault
-        self.trains = dut.trains(ROUNDING_NS)
+        self.trains = dut.trains(CLOCK_NS)
         self.wrong = []
 
     def say(self, holds, sentence):
@@ -158,6 +159,7 @@ class _Judge:
             bound_ms, measured_ms = fault.bound_ms, self._foreign_ms()
             self.say(measured_ms <= bound_ms, f"foreign pulses for {measured_ms} ms, the bound is {bound_ms} ms")
         if expects_on:
+            self._judge_there()
             self._judge_on(state)
         else:
             bound_ms = self._bound_ms()
@@ -195,14 +197,18 @@ class _Judge:
 
     def _foreign_ms(self):
         """From the fault to the last fall of a pulse that is not as commanded."""
-        asked = {1: WIDTH_US * 1000, 2: 200_000}
         wrong = [0]
         for n, train in self.trains.items():
-            odd = [p for p in train.pulses if (p.a_ns, p.gap_ns, p.b_ns) != (asked[n], GAP_US * 1000, asked[n])]
+            odd = self._odd(n, train)
             wrong += [p.t_ns + p.a_ns + p.gap_ns + p.b_ns - self.t_ns for p in odd if p.t_ns > self.t_ns]
             last_ns = max(t for t, name, level in self.dut.leg_edges() if name == f"CH{n}_A" and level)
             wrong += [t - self.t_ns for t in train.truncated if self.t_ns < t < last_ns]
         return round(max(wrong) / MS, 6)
+
+    def _odd(self, n, train):
+        """Whole pulses that are not the ones commanded."""
+        width_ns = 1000 * (WIDTH_US, OTHER_WIDTH_US)[n - 1]
+        return [p for p in train.pulses if (p.a_ns, p.gap_ns, p.b_ns) != (width_ns, GAP_US * 1000, width_ns)]
 
     def _manner(self):
         """How the pulses ended: the last one whole, or cut, or wrong before."""
@@ -212,9 +218,11 @@ class _Judge:
         return "no" if odd else "cut" if any(t.truncated for t in trains) else "yes"
 
     def _judge_shape(self):
-        for train in self.trains.values():
+        for n, train in self.trains.items():
             self.say(not train.overlaps, "both legs high")
             self.say(len(train.truncated) <= 1, "more than one pulse was cut")
+            if not self.fault.foreign:
+                self.say(not self._odd(n, train), f"channel {n}: a whole pulse is not the one commanded")
             long = [p for p in train.pulses if max(p.a_ns, p.b_ns) > PHASE_MAX_NS]
             self.say(not long, "a phase is longer than its field")
 
@@ -229,6 +237,14 @@ class _Judge:
         was = self.told.get("was")
         return f"{name}, was {was}" if was and name in ("watchdog", "reset") else name
 
+    def _judge_there(self):
+        """A fault that output survives may as well not have happened: something must show that it did."""
+        fault = self.fault
+        if fault.shown:
+            self.say(fault.shown(self.dut, self.t_ns), "nothing shows that the fault was there")
+        else:
+            self.say(not self.schedule.missing, "the fault has not happened, or not to its end")
+
     def _judge_on(self, state):
         self.say(state in messages.LIVE, f"output ended: {state}, {self._name()}")
         if self.fault.counts:
@@ -236,6 +252,8 @@ class _Judge:
                 self.say(set(self.trains[n].periods_ns) == {period_ns}, f"channel {n}: a period is off")
                 began_ns = max(t for t, name, level in self.dut.leg_edges() if name == f"CH{n}_A" and level)
                 self.say(set(self.trains[n].truncated) <= {began_ns}, f"channel {n}: a pulse was cut")
+                silent_ns = self.dut.board.now_ns - began_ns
+                self.say(silent_ns <= period_ns, f"channel {n}: no pulse for {silent_ns / MS} ms")
 
     def _judge_off(self, state, name, bound_ms, measured_ms, balanced):
         fault, dut = self.fault, self.dut
@@ -294,7 +312,7 @@ def _in_worker(number):
     """A run cannot travel to a worker process (it has functions), its number can."""
     this = _wanted[number]
     try:
-        return in_child(run, _boards[this.board], this, timeout_s=120.0)
+        return in_child(run, _boards[this.board], this, timeout_s=600.0)
     except ChildFailed as failure:  # the bench itself, or a board that cannot be reached
         cells = (this.id, this.fault.id, this.moment, this.hz, None, None, None, None, None, "FAIL")
         return dict(zip(COLUMNS, cells, strict=True)), [str(failure).strip().rsplit("\n", 1)[-1]]

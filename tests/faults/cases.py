@@ -8,6 +8,7 @@ Times are from the fault to the last falling edge of any leg. A promise is one o
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mpremote_wire import mpremote
 from rheocore import frames
@@ -18,6 +19,9 @@ SEEDS = range(50)
 
 LEASE_MS = 200  # lease of 100 ms, five items beyond it
 PASS_MS = 30  # two passes of the loop, and a collection between them
+REQUESTS = 150
+ERASE_MS = 45  # a sector of the flash, typically; the emulated one takes no time, so the core stands still for it
+DMA_CTRL = 0x50000010
 FIFO_MS = 197  # four words of at most 20.062 ms, and the lease (tests/pio/test_pio_random.py)
 
 
@@ -47,11 +51,42 @@ class Fault:
     seeds: tuple = (None,)
     later_ms: float = 0
     watch_ms: float = 600
+    shown: object = None  # shown(dut, t_ns): whether it has been there; for what output survives, which shows nothing
     before: str | None = None  # "paused": the session is paused first; "time_over": it lasts 1.5 s
 
 
 def on(ident, **more):
     return Fault(ident, promise="on", bound_ms=None, **more)
+
+
+def refused(dut, t_ns):
+    """The board has told of a line that it did not take."""
+    return None in dut.replies
+
+
+def told_so(word):
+    """What the board printed has this word."""
+    return lambda dut, t_ns: word in b"".join(dut.noise)
+
+
+def unread(dut, t_ns):
+    """Telemetry is missing for half a second."""
+    told_us = [item["dev_us"] for item in dut.telemetry]
+    return max(b - a for a, b in pairwise(told_us)) > 500_000
+
+
+def unacknowledged(dut, t_ns):
+    heard = [t for t in dut.acked_ns if t < t_ns][-1:] + [t for t in dut.acked_ns if t >= t_ns]
+    return max(b - a for a, b in pairwise(heard)) >= 800_000_000
+
+
+def all_answered(dut, t_ns):
+    return sum(t >= t_ns for t in dut.times.values()) >= REQUESTS
+
+
+def collected(dut, t_ns):
+    """STORM counts its collections in a scratch register of the watchdog."""
+    return dut.board.peek(SCRATCH_3) > 20
 
 
 def python(source):
@@ -83,8 +118,13 @@ def silent(ms):
     return act
 
 
+def dma_stands(dut, rng):
+    """Nothing else: the poke has stopped the DMA of channel 1, until the next renewal."""
+    assert not dut.board.peek(DMA_CTRL) & 1, "its DMA goes on"
+
+
 def flood_of_requests(dut, rng):
-    for _ in range(150):
+    for _ in range(REQUESTS):
         dut.post("status")
 
 
@@ -169,7 +209,13 @@ LOOP = {"bound_ms": PASS_MS, "balanced": False, "counts": False, "shape": False,
 ENDLESS = {f"0x{0x50000000 + 0x40 * i + 0x1C:x}": 0x0FFFFFFF for i in range(2)}  # DMA of channels 1 and 2 never ends
 NO_DOG = {"0x4005b000": 1 << 30}
 CHATTER = {"chatter_hz": 1000, "for_ms": 50}
-STORM = "import gc, machine\nT = machine.Timer(period=20, callback=lambda t: gc.collect())"
+SCRATCH_3 = 0x40058018  # of the watchdog; nobody's
+STORM = f"""import gc, machine
+def storm(t):
+    gc.collect()
+    machine.mem32[{SCRATCH_3}] += 1
+machine.mem32[{SCRATCH_3}] = 0
+T = machine.Timer(period=20, callback=storm)"""
 LEAK = "hog.append(bytearray(30000))\nold(self, now)"
 
 FAULTS = (
@@ -183,12 +229,15 @@ FAULTS = (
     Fault("cpu-dead", ({"cpu": "dead"},), **DOG),
     Fault("stall-700ms", ({"cpu": "hang", "for_ms": 700},), names=("underrun",), watch_ms=1200),
     Fault("flash-erase-400ms", ({"cpu": "dead", "for_ms": 400},), names=("underrun",), watch_ms=900),
-    on("flash-erase", what=python("import rp2\nrp2.Flash().ioctl(6, 300)")),
+    on(
+        "flash-erase",
+        what=({"cpu": "dead", "for_ms": ERASE_MS, "python": "import rp2\nrp2.Flash().ioctl(6, 300)"},),
+    ),
     Fault("exception-in-loop", patch("measure", "raise ValueError"), bound_ms=PASS_MS, **OURS),
-    on("exception-in-handler", what=python("raise ValueError")),
+    on("exception-in-handler", what=python("raise ValueError"), shown=told_so(b"ValueError")),
     Fault("memory-leak", python(f"hog = []\n{patched('measure', LEAK)}"), bound_ms=400, watch_ms=800, **OURS),
     Fault("memory-gone", python("import micropython\nmicropython.heap_lock()"), bound_ms=PASS_MS, **OURS),
-    on("collection-storm", what=python(STORM)),
+    on("collection-storm", what=python(STORM), shown=collected),
     Fault("machine-reset", python("import machine\nmachine.reset()"), bound_ms=5, **RESET),
     Fault("watchdog-expiry", ({"cpu": "dead", "poke": ENDLESS},), bound_ms=2050, balanced=False, **DOG),
     Fault(
@@ -201,7 +250,7 @@ FAULTS = (
     ),
     # the REPL and mpremote
     Fault("ctrl-c", ({"send": "\x03"},), **REPL),
-    on("ctrl-d", what=({"send": "\x04"},)),
+    on("ctrl-d", what=({"send": "\x04"},), shown=refused),
     Fault("mpremote-connect", host=mpremote_connect, **REPL),
     Fault("mpremote-exec", host=mpremote_exec, **REPL),
     Fault("mpremote-soft-reset", host=mpremote_soft_reset, **REPL),
@@ -209,12 +258,12 @@ FAULTS = (
     # the host
     Fault("host-killed", ({"usb": "closed"},), after="reconnect", **LOST),
     Fault("usb-unplugged", ({"usb": "unplugged"},), after="replug", **LOST),
-    on("host-stops-reading", what=({"draining": False},), after="drain"),
-    on("keep-alive-late-800ms", host=silent(800), watch_ms=1200),
+    on("host-stops-reading", what=({"draining": False},), after="drain", shown=unread),
+    on("keep-alive-late-800ms", host=silent(800), watch_ms=1200, shown=unacknowledged),
     Fault("keep-alive-late-1100ms", host=silent(1100), **LOST),
     Fault("second-host", host=second_host, **LOST),
-    on("flood-requests", host=flood_of_requests),
-    Fault("flood-garbage", host=flood_of_garbage, promise="either", **LOST),
+    on("flood-requests", host=flood_of_requests, shown=all_answered),
+    Fault("flood-garbage", host=flood_of_garbage, promise="either", shown=refused, **LOST),
     Fault("stop-then-start", host=stop_then_start, **STOP),
     Fault("start-then-stop", host=start_then_stop, **{**STOP, "bound_ms": 20}),  # one request is answered before it
     # electrodes and supply
@@ -240,10 +289,12 @@ FAULTS = (
         "dma-read-overwritten", ({"poke": {"0x50000000": 0x20040100}},), **{**LOOP, "names": ("internal", "underrun")}
     ),
     Fault("dma-write-overwritten", ({"poke": {"0x50000004": 0x20040800}},), **LOOP),
-    on("dma-stopped", what=({"poke": {"0x50003010": 1}},), rates_hz=(2, 100)),  # the next renewal starts it again
+    # the next renewal starts it again
+    on("dma-stopped", what=({"poke": {"0x50003010": 1}},), host=dma_stands, rates_hz=(2, 100)),
     Fault(  # four words in the FIFO last 10 ms, and a renewal comes every 20 ms
         "dma-stopped-400hz",
         ({"poke": {"0x50003010": 1}},),
+        host=dma_stands,
         promise="either",
         names=("underrun",),
         rates_hz=(400,),

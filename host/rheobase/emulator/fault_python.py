@@ -15,6 +15,7 @@ _PULSE_NS = 20_000
 _POLL_NS = 200_000
 _RAM = 0x20000000
 _FLAGS, _SLOTS, _SOURCE = 4, 60, 64  # mailbox: slot to compile, -, length (2 bytes), flag of slot n at 4 + n, source
+_ASKED, _DONE = 1, 2  # flag of a slot; 0 in between
 
 _PRELUDE = f"""
 import uctypes
@@ -30,9 +31,10 @@ def prepare(pin):
         box[0] = 255
 def run(pin):
     for slot in codes:
-        if box[{_FLAGS} + slot]:
+        if box[{_FLAGS} + slot] == {_ASKED}:
             box[{_FLAGS} + slot] = 0
             exec(codes.pop(slot), space)
+            box[{_FLAGS} + slot] = {_DONE}
             return
 Pin({_COMPILE_PIN}, Pin.IN).irq(prepare, Pin.IRQ_RISING)
 Pin({_RUN_PIN}, Pin.IN).irq(run, Pin.IRQ_RISING)
@@ -85,8 +87,12 @@ class Mailbox:
 
     def run(self, slot):
         """Run now what was compiled into `slot`."""
-        self._write(_FLAGS + slot, b"\1")
+        self._write(_FLAGS + slot, bytes([_ASKED]))
         self._pulse(_RUN_PIN)
+
+    def done(self, slot):
+        """True once what was in `slot` has run to its end, and raised nothing."""
+        return not self.gone and self._emulated.mcu.sram[self._at + _FLAGS + slot] == _DONE
 
     def _next(self):
         if self._compiling or not self._queue:

@@ -7,10 +7,12 @@ _AFTER_NS = {"leg_a": 20_000, "gap": 20_000, "rest": 200_000}  # from the edge t
 
 
 class Schedule:
-    """A plan on its way. fired: [(t_ns, index)] of the events that have happened."""
+    """A plan on its way. fired: [(t_ns, index)] of the events that have happened; missing: how many have not."""
 
     def __init__(self, plan, emulated):
         self.fired = []
+        self._plan = plan
+        self._slots = []  # where the Python of those that have happened lies
         self._emulated = emulated
         self._watched = []  # [event, slot, leg A has risen] of those that wait for a pulse
         self._unstarted = []  # events that count from the first pulse
@@ -28,6 +30,12 @@ class Schedule:
                 self._due(event, first_ns + event.after_ns)
             else:
                 self._unstarted.append(event)
+
+    @property
+    def missing(self):
+        """Events that have not happened, and those whose Python has not run to its end."""
+        mailbox = self._emulated.mailbox
+        return len(self._plan) - len(self.fired) + sum(not mailbox.done(slot) for slot in self._slots)
 
     def _due(self, event, t_ns):
         emulated = self._emulated
@@ -58,7 +66,9 @@ class Schedule:
         for action in event.actions:
             action(self._emulated)
         if slot is not None:
+            self._slots.append(slot)
             self._emulated.mailbox.run(slot)
+        self._emulated.engine.wake()  # somebody may wait for it
 
     def _on_edge(self, t_ns, name, level):
         if name not in self._legs:
