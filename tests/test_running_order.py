@@ -1,4 +1,4 @@
-"""Slow tests are where the workers of a run begin, by xdist's own scheduler; none is lost, and none moves without need."""
+"""Slow tests are where the workers of a run begin, by xdist's own scheduler; none is lost, others keep their order."""
 
 import random
 from pathlib import Path

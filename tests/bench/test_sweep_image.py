@@ -14,7 +14,7 @@ from rheobase.cli.main import main
 from rheobase.emulator import launch
 from rheobase.link.greeting import open_board
 
-pytestmark = pytest.mark.usefixtures("private_folders")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("private_folders")]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from rheobase import boards
 from rheobase.emulator import launch, rawrepl
 from rheocore import calibration, frames
 
+pytestmark = pytest.mark.slow
+
 BOARD = boards.load()
 SERIAL = "e600000000000001"
 LOAD_OHMS = BOARD["compliance_mv"] // 12  # 12 mA are the compliance; calibrated up to 9.6 mA

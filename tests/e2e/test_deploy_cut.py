@@ -16,6 +16,8 @@ from rheobase import deploy, mpremote, slots
 from rheobase.emulator import EmulatedBoard, rawrepl
 from rheobase.image import firmware_files
 
+pytestmark = pytest.mark.slow
+
 ARMV6M = 0x1306  # sys.implementation._mpy of MicroPython 1.25 on an RP2040
 OF_OTHERS = {"/calibration.json": b'{"1": 1.02}' * 30, "/notes.txt": b"mine", "/lib/mine.py": b"X = 1\n"}
 DRAWN = 5  # states that the board's own littlefs reads

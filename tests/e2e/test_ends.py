@@ -81,7 +81,9 @@ def test_pause_and_resume_ramp_from_zero_and_replay_nothing(dut):
     assert result["stop_reason"] == "time_over"
     assert abs(result["channels"]["1"]["pulses"] - 200) <= 1
     assert before < 100
-    walk = [ua for t, _name, ua in dut.board.setpoints if t > paused_ns]  # it stood at 0 before: the pause took it there
+    walk = [
+        ua for t, _name, ua in dut.board.setpoints if t > paused_ns
+    ]  # it stood at 0 before: the pause took it there
     assert [ua for t, _name, ua in dut.board.setpoints if t <= paused_ns][-1] == 0
     assert walk[0] <= STEP_UA + DAC_UA and max(walk) > 3000
     assert max(b - a for a, b in pairwise(walk)) <= STEP_UA + DAC_UA

@@ -29,11 +29,13 @@ channel 1 at the rate given and channel 2 at 100 Hz, and the fault at that momen
 
 - `measured_ms`: simulated time from the fault to the last falling edge of any leg; `bound_ms`: what is promised.
 - `balanced`: *yes*, the last pulse was whole; *cut*, a hard end cut it; *no*, pulses were wrong until off (the hardware
-  that makes them had been overwritten); *goes on*, this fault does not end output, and every period stayed exact.
+  that makes them had been overwritten); *goes on*, this fault does not end output: every pulse and period stayed
+  exact up to the last look, and something else than the pins showed that the fault was there.
 - `state`, `record`: what the board says afterwards, where needed after a reset or a reconnect. *dead*: the CPU stays
   dead, and nobody is asked.
-- A row passes only if also no leg was high afterwards, the legs never were high together, set-points were zero, the
-  reported pulses equalled those on the pins, and nothing started again before the fault was cleared.
+- A row passes only if also no leg was high afterwards, the legs never were high together, every whole pulse was the
+  one commanded (where the fault had not overwritten what makes them), set-points were zero, the reported pulses
+  equalled those on the pins, and nothing started again before the fault was cleared.
 
 Random words (`*-random`, the last number is the seed) may end output or not: for them `measured_ms` goes to the last
 pulse that nobody had asked for. In ring and FIFO the caps of the PIO program hold for garbage too: no phase longer than
