@@ -182,6 +182,17 @@ def test_the_interlock_may_open_at_any_moment_of_a_pulse():
         assert result.verdict == "pass", (moment, result.text())
 
 
+def test_an_opening_at_which_no_leg_was_high_shows_no_latency_and_passes_none():
+    cfg = planted.cfg("continuous")
+    one = planted.pulses(cfg)[:51]
+    opened = int(one[50, 3]) + 900 * US
+    legs = {"CH1_A": one[:, :2].ravel(), "CH1_B": one[:, 2:].ravel()}
+    result = analyse(Bench("8 ns", 3, 5).wires(legs, [opened]), {1: cfg})
+    locked = result.data()["interlock"]
+    assert (locked["openings"], locked["latency_ns"]["max"], locked["verdict"]) == (1, None, "cannot_tell")
+    assert result.verdict == "pass"  # of the train: nothing in it is wrong
+
+
 def test_the_board_by_its_own_clock_judges_ticks_and_not_its_clock():
     cfg = planted.cfg("burst")
     result = analyse(Bench("8 ns", 1).capture({1: planted.pulses(cfg)}, own_clock=True), {1: cfg})

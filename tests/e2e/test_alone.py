@@ -22,7 +22,7 @@ CHANNELS = here(
 )
 LIVE_MS = 300  # into the session when the faults come
 LEASE_MS = 200  # from the last pass of the loop to the last falling edge
-GUARD_NS = 100  # from the interlock's opening; 5 clocks are 40 ns
+GUARD_NS = 40  # from the interlock's opening: 5 clocks
 CUTOFF_ERROR_MS = 1
 WATCHDOG_MS = 2_000 + 50  # from the last feed
 STOP_MS, HOST_LOST_MS, PASS_MS = 10, 1_200, 20 + 5

@@ -75,10 +75,11 @@ def test_a_fault_that_output_survives_must_show_that_it_was_there():
 @pytest.mark.parametrize("ident", ["flash-erase", "exception-in-handler", "collection-storm", "ctrl-d"])
 def test_a_fault_that_never_happens_fails(board, monkeypatch, ident):
     """The board goes on and keeps every promise, since nothing was done to it: that must not pass for surviving."""
+    this = next(run for run in bench.runs() if run.fault.id == ident and run.hz == 100)
+    live = board(this.board)  # which needs what is taken away next
     monkeypatch.setattr(Mailbox, "run", lambda mailbox, slot: None)
     monkeypatch.setattr(UsbHost, "send", lambda usb, data: data == b"\x04" or send(usb, data))
-    this = next(run for run in bench.runs() if run.fault.id == ident and run.hz == 100)
-    row, wrong = in_child(bench.run, board(this.board), this, timeout_s=WALL_S)
+    row, wrong = in_child(bench.run, live, this, timeout_s=WALL_S)
     assert row["verdict"] == "FAIL" and row["state"] == "run"
     assert len(wrong) == 1 and ("nothing shows" in wrong[0] or "has not happened" in wrong[0])
 

@@ -77,7 +77,7 @@ def judge_interlock(capture, channels, findings):
     return {
         "openings": len(seen),
         "latency_ns": {"max": max(latencies) / 1000 if latencies else None, "u": u / 1000},
-        "verdict": worst(verdicts),
+        "verdict": worst(verdicts) if verdicts or not len(seen) else CANNOT_TELL,  # no leg was high: nothing was seen
     }
 
 
