@@ -11,6 +11,8 @@ import ast
 import pytest
 from test_device_files import FILES, FIRMWARE, name
 
+pytestmark = pytest.mark.req("REQ-048")
+
 MEANS = {
     "machine": {"mem32", "freq", "WDT", "ADC", "Pin", "unique_id", "reset"},
     "rp2": {"PIO", "asm_pio"},  # PIO for the names of its settings, never made

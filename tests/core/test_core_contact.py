@@ -51,6 +51,7 @@ def test_two_kinds_in_turn_are_two_first_readings():
     assert set(told([opened, shorted] * 4)) == {None}
 
 
+@pytest.mark.req("REQ-052")
 def test_nothing_but_too_much_is_judged_below_the_least_current_and_nothing_before_two_pulses():
     assert set(told([(2 * LEAST_UA, 1_000)] * 5, set_ua=LEAST_UA)) == {None, "amplitude_error"}
     assert set(told([(2 * LEAST_UA - 1, 1_000)] * 5, set_ua=LEAST_UA - 1)) == {None}
@@ -67,6 +68,7 @@ def test_a_set_point_on_its_way_is_no_wrong_current():
     assert held == [None] * (STEADY + BAD - 1) + ["amplitude_error"]
 
 
+@pytest.mark.req("REQ-052")
 @pytest.mark.parametrize("pulses_a_pass", [1, 2, 8])
 @pytest.mark.parametrize("step_ua", [1, 5, 250])
 def test_too_much_current_is_found_at_the_second_reading_while_the_set_point_rises(step_ua, pulses_a_pass):
@@ -82,6 +84,7 @@ def test_too_much_current_is_found_at_the_second_reading_while_the_set_point_ris
                 break
 
 
+@pytest.mark.req("REQ-052")
 @pytest.mark.parametrize("phase", range(5))
 @pytest.mark.parametrize("passes_a_pulse", [1, 2, 5, 25])
 def test_a_set_point_that_falls_leaves_a_reading_of_before_which_is_no_fault(passes_a_pulse, phase):
@@ -99,6 +102,7 @@ def test_a_set_point_that_falls_leaves_a_reading_of_before_which_is_no_fault(pas
         assert contact.judge(sets[k], held, 6_000, pulses) is None, k
 
 
+@pytest.mark.req("REQ-052")
 def test_a_current_is_wrong_from_300_ua_on_and_only_two_pulses_after_the_set_point_has_come_to_rest():
     steady = [(1_000, 1_000)] * (STEADY + 2)
     assert set(told([*steady, *[(1_300, 1_000)] * 3, *[(700, 1_000)] * 3], set_ua=1_000)) == {None}

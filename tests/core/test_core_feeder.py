@@ -164,6 +164,7 @@ def test_a_place_outside_of_the_ring_is_refused_and_nothing_is_counted():
     assert (feed.read, feed.played, feed.pulses) == (0, 0, 0)
 
 
+@pytest.mark.req("REQ-046")
 def test_a_place_outside_of_the_ring_is_refused_wherever_the_dma_stood_before():
     """-1 is no place 127: beside the ring's end it would pass for the next word."""
     feed = fresh(Plan(BASE))

@@ -110,6 +110,7 @@ def test_hello_counts_telemetry_anew():
     assert host.server.seq == 0
 
 
+@pytest.mark.req("REQ-018")
 def test_hello_tells_what_was_left_and_null_where_it_was_nothing():
     host = Host()
     assert host.hello()["remainder_ms"] is None
@@ -199,6 +200,7 @@ def test_odd_requests_are_answered_by_the_right_error(message, name):
     assert told(Host().line(message)) == name
 
 
+@pytest.mark.req("REQ-044")
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError])
 def test_what_no_memory_holds_is_refused_at_rest_and_resets_the_board_in_a_session(error, monkeypatch):
     """At rest nothing was changed; in a session nobody knows how far it came, and main() ends in a reset."""
@@ -256,6 +258,7 @@ def test_what_raises_output_needs_the_sessions_token(method, params):
     assert "start" not in host.bench.output.calls
 
 
+@pytest.mark.req("REQ-080")
 @pytest.mark.parametrize("numbers", [[[1]], [{}], [True], [1.0], [None], ["1"], [1 << 30]])
 def test_channels_to_start_are_whole_numbers_and_nothing_else_is_looked_up(numbers):
     host = Host()
@@ -266,6 +269,7 @@ def test_channels_to_start_are_whole_numbers_and_nothing_else_is_looked_up(numbe
     assert host.bench.session.state == "armed" and "start" not in host.bench.output.calls
 
 
+@pytest.mark.req("REQ-122")
 @pytest.mark.parametrize(("ms", "taken"), [(0, False), (-1, False), (1, True), (1_000, True), (1_001, False)])
 def test_a_standstill_is_1_ms_to_1_s(ms, taken):
     host = Host()
@@ -276,6 +280,7 @@ def test_a_standstill_is_1_ms_to_1_s(ms, taken):
     assert host.server.stall_ms == (ms if taken else 0)
 
 
+@pytest.mark.req("REQ-020")
 @pytest.mark.parametrize("method", ["pause", "stop", "clear_fault"])
 def test_an_end_is_confirmed_only_where_every_leg_reads_low(method):
     for low in (True, False):
@@ -309,6 +314,7 @@ class Wires:
         self.dropped += 1
 
 
+@pytest.mark.req("REQ-122")
 def test_a_capture_is_of_one_to_four_known_wires_once_each_with_room_for_an_edge():
     host = Host()
     assert host.hello() and host.ask("capture", wires=["A"]) == "method_not_found"
@@ -322,6 +328,7 @@ def test_a_capture_is_of_one_to_four_known_wires_once_each_with_room_for_an_edge
     assert host.ask("captured", wire="A") == "invalid_params"
 
 
+@pytest.mark.req("REQ-123")
 def test_a_session_is_not_disturbed_by_what_reads_the_flash_or_the_capture_nor_by_a_new_hello():
     host = Host()
     host.server.capture = wires = Wires()

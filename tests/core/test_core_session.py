@@ -394,6 +394,7 @@ def test_a_channel_that_joins_late_may_not_outlast_the_longest_session():
     settled(made)
 
 
+@pytest.mark.req("REQ-018", "REQ-064")
 def test_channels_one_after_the_other_stretch_what_was_left_no_further_than_it_was():
     """10 s are left: a channel that joins after 4 s may stay 6, and nothing may join after 10."""
     made = Bench(BOARD, Session)
@@ -417,6 +418,7 @@ def test_channels_one_after_the_other_stretch_what_was_left_no_further_than_it_w
     assert made.output.quiet()
 
 
+@pytest.mark.req("REQ-018")
 def test_after_a_session_that_was_delivered_whole_nothing_runs_without_a_word_of_the_operator():
     made = Bench(BOARD, Session)
     made.session.greet()
@@ -431,6 +433,7 @@ def test_after_a_session_that_was_delivered_whole_nothing_runs_without_a_word_of
     assert made.session.state == "loaded"
 
 
+@pytest.mark.req("REQ-044")
 def test_without_the_memory_for_one_channel_none_is_taken():
     made = Bench(BOARD, Session)
     made.session.greet()
@@ -446,6 +449,7 @@ def test_without_the_memory_for_one_channel_none_is_taken():
     settled(made)
 
 
+@pytest.mark.req("REQ-052")
 def test_what_was_measured_before_a_pause_is_no_first_reading_of_a_fault_after_it():
     made = bench(c1=SHORT)
     made.run(1_000)

@@ -95,6 +95,7 @@ def arm(dut, spoil):
     return dut.call("status")["fault"], dut.leg_edges(), closed
 
 
+@pytest.mark.req("REQ-041", "REQ-040")
 @pytest.mark.parametrize("name", SPOILT)
 def test_arming_is_refused_with_no_edge_on_any_leg_where(board_image, name):
     spoil, fault = SPOILT[name]
@@ -110,6 +111,7 @@ def at_another_clock(dut):
     return arm(dut, lambda dut: None)[:2]
 
 
+@pytest.mark.req("REQ-041")
 def test_arming_is_refused_at_another_clock(board_image):
     assert in_child(at_another_clock, made(board_image, "booted", lambda dut: dut)) == ("clock", [])
 
@@ -146,6 +148,7 @@ def killed(dut):
     }
 
 
+@pytest.mark.req("REQ-024", "REQ-032")
 def test_a_kill_latches_gates_stops_dma_and_machines_and_zeroes_the_set_points_at_once(board_image):
     seen = in_child(killed, made(board_image, "playing", playing))
     assert not [part for part, done in seen.items() if not done]
@@ -157,6 +160,7 @@ def killed_without_the_guard(dut):
     return killed(dut)
 
 
+@pytest.mark.req("REQ-032")
 def test_a_kill_holds_too_where_the_guard_stands_still(board_image):
     seen = in_child(killed_without_the_guard, made(board_image, "playing", playing))
     assert [part for part, done in seen.items() if not done] == ["latched"]
@@ -170,6 +174,7 @@ def overflowing(dut):
     return dut.call("result")["fault"], (dut.leg_edges()[-1][0] - at_ns) / MS
 
 
+@pytest.mark.req("REQ-043")
 def test_a_word_that_a_full_fifo_could_not_take_is_found_by_the_next_pass(board_image):
     """Nobody but the DMA writes there, and it never writes to a full one. The words themselves are short rests."""
     fault, off_ms = in_child(overflowing, made(board_image, "playing", playing))
@@ -185,6 +190,7 @@ def rewritten(dut):
     return spoilt, list(memory) == before
 
 
+@pytest.mark.req("REQ-043")
 def test_an_instruction_that_was_overwritten_is_written_anew_by_the_next_pass(board_image):
     assert in_child(rewritten, made(board_image, "playing", playing)) == (True, True)
 
@@ -208,6 +214,7 @@ def without_ticks(dut):
     ) / MS
 
 
+@pytest.mark.req("REQ-017")
 def test_a_loop_that_goes_round_without_a_tick_feeds_no_watchdog(board_image):
     """It is not enough that something of the loop is alive."""
     reset, last_ms = in_child(without_ticks, made(board_image, "booted", lambda dut: dut))
@@ -253,6 +260,7 @@ def booting(dut):
     return before, state(dut.board)
 
 
+@pytest.mark.req("REQ-032", "REQ-033")
 def test_boot_py_holds_gates_disables_and_stops_all_that_may_have_been_left_running(board_image):
     """Its statements alone, without the C hook: as on stock MicroPython."""
     before, after = in_child(booting, made(board_image, "booted", lambda dut: dut))

@@ -67,6 +67,7 @@ def break_at_start(dut):
     return dut.greet()["was"], dut.call("status")["fault"]
 
 
+@pytest.mark.req("REQ-024", "REQ-018")
 def test_a_ctrl_c_while_the_app_starts_does_not_lose_a_latched_fault(live):
     assert in_child(break_at_start, live) == ("fault", "host_break")
 
@@ -94,6 +95,7 @@ print(seen)
 """
 
 
+@pytest.mark.req("REQ-024")
 def test_a_ctrl_c_before_the_first_is_dealt_with_one_in_its_kill_and_one_after_it_change_nothing(board_image):
     """The moments that a scan may miss: as main() comes to break_off(), before the kill's registers, and (a real one)
     as the fault is latched."""

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from rheobase import paths
 from rheobase.emulator import rawrepl
 
@@ -10,6 +11,7 @@ UPTIME_US = (1 << 30) * 1000
 TIMES_US = [0, 999, 1000, WORD - 1, WORD, WORD + 703, WORD + 704, 3 * WORD - 1, 3 * WORD, UPTIME_US - 1, UPTIME_US]
 
 
+@pytest.mark.req("REQ-058")
 def test_milliseconds_are_right_on_both_sides_of_every_wrap_up_to_12_days(dut):
     """hw.now_ms as it stands, but for where it reads: two words of memory in place of the timer's."""
     source = (paths.firmware_dir() / "lib/rheorp2/hw.py").read_text()

@@ -85,6 +85,7 @@ def test_a_current_off_its_set_point_is_found(dut, gain):
     assert last_fall_after(dut, changed_ns) <= 52
 
 
+@pytest.mark.req("REQ-052")
 @pytest.mark.parametrize(("error", "value"), [("gain", 3.0), ("offset_ua", 30_000)])
 def test_a_stage_that_gives_too_much_is_found_while_the_set_point_is_still_on_its_way_up(dut, error, value):
     dut.load({1: {"amplitude_ua": 5000, "ramp_up_ms": 10_000, "duration_ms": 20_000}})
@@ -198,6 +199,7 @@ watchdog.machine = Chip
 """
 
 
+@pytest.mark.req("REQ-017")
 def test_a_ctrl_c_as_the_watchdog_starts_leaves_no_watchdog_behind(dut):
     """It would reset the board 2 s later, in the midst of what mpremote does."""
     patched(dut, BROKEN_OFF)
@@ -207,6 +209,7 @@ def test_a_ctrl_c_as_the_watchdog_starts_leaves_no_watchdog_behind(dut):
     assert not dut.board.peek(0x40058000) & 1 << 30
 
 
+@pytest.mark.req("REQ-058")
 def test_a_board_whose_clock_nears_its_end_does_not_arm(dut):
     """Milliseconds are counted to 2**31: a session that comes there would stand still. Twelve days, of twenty-four."""
     patched(dut, "from rheorp2 import hw\nold = hw.now_ms\nhw.now_ms = lambda: old() + (1 << 30) - 1000\n")
@@ -218,6 +221,7 @@ def test_a_board_whose_clock_nears_its_end_does_not_arm(dut):
     assert dut.call("status")["fault"] == "clock"
 
 
+@pytest.mark.req("REQ-044")
 def test_an_error_with_the_cable_out_still_resets_the_board(dut):
     """Nothing is printed to a bus that takes nothing: that would not end. Within 300 ms, and so not by the watchdog."""
     patched(

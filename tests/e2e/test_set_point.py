@@ -46,6 +46,7 @@ def spoilt(dut, address, value):
     return dut.call("result")["fault"], (dut.leg_edges()[-1][0] - at_ns) / MS, dut.board.peek(CC)
 
 
+@pytest.mark.req("REQ-057")
 @pytest.mark.parametrize("amplitude_ua", [0, 400, None], ids=["0 mA", "0.4 mA", "ramp"])
 def test_a_set_point_register_or_pin_gone_wrong_is_found_by_the_next_pass(board_image, amplitude_ua):
     dut = live(board_image, amplitude_ua)
@@ -63,6 +64,7 @@ def drifted(dut, what, value):
     return dut.call("result")["fault"], (dut.leg_edges()[-1][0] - at_ns) / MS
 
 
+@pytest.mark.req("REQ-052")
 @pytest.mark.parametrize("amplitude_ua", [400, None], ids=["0.4 mA", "ramp"])
 def test_a_stage_that_gives_far_too_much_is_found_below_what_is_judged_otherwise_and_in_a_ramp(
     board_image, amplitude_ua
@@ -72,6 +74,7 @@ def test_a_stage_that_gives_far_too_much_is_found_below_what_is_judged_otherwise
     assert fault == "amplitude_error" and off_ms <= 50
 
 
+@pytest.mark.req("REQ-052")
 def test_a_stage_that_is_to_be_calibrated_is_no_fault_in_a_ramp(board_image):
     """5 % and 0.5 % of full scale too much: from 0 on, through 2.5 mA, where the bound is the nearest."""
 
@@ -104,6 +107,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.req("REQ-041")
 @pytest.mark.parametrize("spoil", SPOILT)
 def test_arming_is_refused_where_a_set_point_is_not_the_board_s_own_or_not_at_zero(board_image, spoil):
     if "booted" not in _live:

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from dut import NUMBERS
 from rheobase import paths
 from rheobase.emulator.pads import pad_level
@@ -9,6 +10,7 @@ from rheobase.emulator.pads import pad_level
 PAGE = paths.firmware_dir().parent / "docs/hardware.md"
 
 
+@pytest.mark.req("REQ-052")
 def test_the_sense_is_read_later_than_the_multiplexer_needs(dut):
     """From the last move of a select pin to the start of a conversion: the page's 5 us, at every look of a session."""
     board, moved_ns, looks = dut.board, [0], []

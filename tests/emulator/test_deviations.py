@@ -13,6 +13,8 @@ from rheobase.emulator import EmulatedBoard, rawrepl
 from rheobase.emulator.snapshot import in_child
 from rheobase.measure import trains
 
+pytestmark = pytest.mark.req("REQ-135")
+
 PAGE = paths.firmware_dir().parent / "docs/safety/deviations.md"
 
 

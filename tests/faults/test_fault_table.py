@@ -63,6 +63,7 @@ def test_a_check_finds_what_has_changed():
     assert all(row["id"] in " ".join(found) for row in ROWS[:4])
 
 
+@pytest.mark.req("REQ-132")
 def test_a_fault_that_output_survives_must_show_that_it_was_there():
     """By Python that ran to its end, by `shown`, or by runs of its own that it did end."""
     ended = {row["fault"] for row in ROWS if row["balanced"] != "goes on"}
@@ -72,6 +73,7 @@ def test_a_fault_that_output_survives_must_show_that_it_was_there():
         assert fault.what or fault.promise == "off" or fault.shown, f"{fault.id}: only the host does something"
 
 
+@pytest.mark.req("REQ-132")
 @pytest.mark.parametrize("ident", ["flash-erase", "exception-in-handler", "collection-storm", "ctrl-d"])
 def test_a_fault_that_never_happens_fails(board, monkeypatch, ident):
     """The board goes on and keeps every promise, since nothing was done to it: that must not pass for surviving."""
@@ -84,6 +86,7 @@ def test_a_fault_that_never_happens_fails(board, monkeypatch, ident):
     assert len(wrong) == 1 and ("nothing shows" in wrong[0] or "has not happened" in wrong[0])
 
 
+@pytest.mark.req("REQ-132")
 def test_output_that_ends_unseen_does_not_go_on(board, monkeypatch):
     """The pins fall silent while the board says that it runs: every period so far is exact, and that is not enough."""
     this = next(run for run in bench.runs() if run.fault.id == "ctrl-d" and run.hz == 100)

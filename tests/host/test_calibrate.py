@@ -279,6 +279,7 @@ def test_it_says_who_must_not_be_connected_and_asks_on_a_terminal_only(rheo, mak
     assert run(rheo, board).code == 0 and len(asked) == 1
 
 
+@pytest.mark.req("REQ-109")
 @pytest.mark.parametrize("words", [("--json",), ()])
 def test_on_a_real_board_nothing_is_played_unless_somebody_says_that_nobody_is_connected(rheo, make, words):
     board = make()

@@ -246,6 +246,7 @@ def test_every_refusal_of_a_board_is_a_sentence_with_its_own_exit_code(name, dat
     assert type(error) is kind and error.message.endswith(".") and "{" not in error.message
 
 
+@pytest.mark.req("REQ-082")
 def test_a_board_that_greets_and_names_another_wire_version_is_incompatible():
     with FakeBoard() as board:
         hello = board.server._hello

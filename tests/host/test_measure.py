@@ -3,6 +3,8 @@
 import pytest
 from rheobase.measure import drop_unequal, trains
 
+pytestmark = pytest.mark.req("REQ-131")
+
 
 def edges(text):
     """Edges of channel 1, one a microsecond: A and B rise, a and b fall, a dot is nothing."""

@@ -71,6 +71,7 @@ def test_nothing_claims_a_stop_when_the_board_says_nothing(board, monkeypatch):
     assert board.breaks >= 1  # it was tried
 
 
+@pytest.mark.req("REQ-086")
 @pytest.mark.parametrize("at_repl", [True, False])
 def test_a_prompt_alone_is_no_proof_that_output_is_off(rheo, at_repl, monkeypatch):
     """A MicroPython without our firmware, or with one that does not start any more and said nothing on its way out."""
@@ -86,6 +87,7 @@ def _no_firmware():
     raise Incompatible("no_firmware", "No firmware.")
 
 
+@pytest.mark.req("REQ-103")
 def test_output_is_off_only_if_the_board_confirms_it_and_every_set_point_is_zero(board, monkeypatch):
     with open_board(board.port) as link:
         session = Session(link)
@@ -132,6 +134,7 @@ def test_stop_exits_3_if_one_of_several_boards_does_not_confirm(rheo, usb, two, 
     assert two[0].session.state == "done"
 
 
+@pytest.mark.req("REQ-086")
 def test_a_config_file_that_cannot_be_read_keeps_no_board_from_being_stopped(rheo, usb, board, tmp_path):
     """It may name a board that no search finds, so exit 0 would say too much."""
     usb(board)
@@ -143,6 +146,7 @@ def test_a_config_file_that_cannot_be_read_keeps_no_board_from_being_stopped(rhe
     assert {"port": board.port, "state": "done", "confirmed": True} in answer.json["data"]["boards"]
 
 
+@pytest.mark.req("REQ-086")
 def test_a_bug_of_ours_at_one_board_never_passes_for_a_stop_of_it(rheo, usb, two, monkeypatch):
     usb(*two)
     started(two[0]).close()
@@ -154,6 +158,7 @@ def test_a_bug_of_ours_at_one_board_never_passes_for_a_stop_of_it(rheo, usb, two
     assert "open the interlock" in answer.error["message"] and "ZeroDivisionError" in answer.error["hint"]
 
 
+@pytest.mark.req("REQ-086")
 @pytest.mark.parametrize("reply", [{"state": "run"}, {"state": "run", "confirmed": False}, {}, None, "done"])
 def test_what_a_run_answers_is_no_proof_unless_it_says_so(rheo, board, monkeypatch, reply):
     class Owner:

@@ -224,6 +224,7 @@ def test_a_pulled_cable_is_exit_3_and_the_record_is_closed_as_host_lost(rheo, ru
     assert record.state == "complete" and record.first("close")["stop_reason"] == "host_lost"
 
 
+@pytest.mark.req("REQ-112")
 @pytest.mark.parametrize("how", ["fault", "time over", "stop"])
 def test_a_board_lost_after_it_told_its_end_keeps_that_end(spawn, run_words, board, how):
     board.deaf_to = {"result"}
@@ -272,6 +273,7 @@ def test_ctrl_c_and_its_kin_stop_first_and_exit_130_and_the_record_says_which(sp
     assert records()[0].first("close")["stop_reason"] == reason
 
 
+@pytest.mark.req("REQ-087")
 def test_every_signal_but_the_first_sends_ctrl_c_at_once_whatever_the_host_is_doing():
     read, write = os.pipe()
     os.set_blocking(read, False)

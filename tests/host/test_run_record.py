@@ -27,6 +27,7 @@ def test_the_report_lies_beside_the_record_and_tells_how_it_ended(rheo, run_word
     assert "Ran to its planned end" in page and "200 (100 %), none cut" in page and "MODELLED LOAD" not in page
 
 
+@pytest.mark.req("REQ-112")
 def test_a_board_with_other_firmware_than_rheos_is_on_record_and_in_the_report(rheo, run_words, board):
     heads = []
     for digest in ("fake", firmware_hash("RHEO_PICO")):

@@ -69,6 +69,7 @@ def test_a_screening_stop_starts_nothing_sends_nothing_and_is_recorded(person, b
     assert close["stop_reason"] is None and close["not_started"]["code"] == "screening" and close["channels"] == {}
 
 
+@pytest.mark.req("REQ-100")
 def test_in_which_words_ever_a_route_over_head_or_jaw_is_not_offered_and_the_board_is_named(person, board):
     one = person("needles")
     one.go("Code:")
@@ -81,6 +82,7 @@ def test_in_which_words_ever_a_route_over_head_or_jaw_is_not_offered_and_the_boa
     assert one.end() == 130 and records()[0].answers("before")["answers"]["condition"] == "sciatica"
 
 
+@pytest.mark.req("REQ-100")
 def test_an_answer_typed_ahead_answers_no_screening_question_that_nobody_has_read(person, board):
     one = person("needles")
     one.go("Numbers of all")
@@ -94,6 +96,7 @@ def test_an_answer_typed_ahead_answers_no_screening_question_that_nobody_has_rea
     assert "cautions" not in told and "consent" not in told and not any(told["stops"].values())
 
 
+@pytest.mark.req("REQ-011")
 @pytest.mark.parametrize("closed", [True, False], ids=["never opened", "never closed"])
 def test_the_interlock_passes_its_test_only_if_the_board_sees_it(person, board, closed):
     one = person("tens_conventional")
@@ -139,6 +142,7 @@ def test_what_is_missing_ends_it_before_anything_is_sent(person, board, answers,
     assert records()[0].first("close")["not_started"]["code"] == code
 
 
+@pytest.mark.req("REQ-100")
 @pytest.mark.parametrize("question", ["sterile", "stop shown"])
 def test_needles_that_are_not_sterile_and_a_stop_that_was_not_shown_arm_nothing(person, board, question):
     one = person("needles")
@@ -470,6 +474,7 @@ after._needles = lambda visit, found: 1 / 0
 """
 
 
+@pytest.mark.req("REQ-103")
 def test_a_bug_in_the_steps_after_leaves_no_needle_unspoken_of_and_the_rest_on_record(person, board):
     one = started(person("needles", broken=SKIPPED))
     one.type("q")

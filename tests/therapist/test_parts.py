@@ -148,6 +148,7 @@ def test_the_dwell_goes_on_while_the_computer_sleeps(monkeypatch):
     assert one.stayed_ms() == 1_200_000
 
 
+@pytest.mark.req("REQ-102")
 def test_without_a_terminal_that_is_ours_alone_the_live_part_is_not_entered(monkeypatch):
     monkeypatch.setattr("rheobase.therapist.visit.single_keys", lambda: contextlib.nullcontext(None))
     one = Visit(type("Request", (), {"acknowledged": ()})(), None, 0)
@@ -232,6 +233,7 @@ def test_nothing_is_raised_while_paused_and_a_refusal_is_said():
     assert session.targets[1] == 0 and said[-1] == session.refuses
 
 
+@pytest.mark.req("REQ-023")
 def test_a_held_or_hammered_pause_key_pauses_and_never_resumes_by_itself(monkeypatch):
     session, said, now_s = Told(), [], [100.0]
     monkeypatch.setattr("rheobase.keys.time.monotonic", lambda: now_s[0])
@@ -414,6 +416,7 @@ class Answering:
         self.overrides.append((what, reason))
 
 
+@pytest.mark.req("REQ-100")
 @pytest.mark.parametrize("name", [item["id"] for item in screening.items("stop", Answering.electrodes)])
 def test_every_stop_refuses_by_itself_whatever_else_is_said(name):
     for says in (True, False):
@@ -423,6 +426,7 @@ def test_every_stop_refuses_by_itself_whatever_else_is_said(name):
         assert one.answers["stops"][name] is True and one.overrides == []
 
 
+@pytest.mark.req("REQ-100")
 @pytest.mark.parametrize("name", [item["id"] for item in screening.items("caution", Answering.electrodes)])
 def test_every_caution_goes_on_with_a_reason_on_record_or_ends(name):
     one = Answering("caution", name)
@@ -432,6 +436,7 @@ def test_every_caution_goes_on_with_a_reason_on_record_or_ends(name):
         assess._cautions(Answering("caution", name, reason="Stop"))
 
 
+@pytest.mark.req("REQ-100")
 @pytest.mark.parametrize("name", [i["id"] for i in screening.items("before", ["needle"]) if i["answer"] == "yes"])
 def test_every_question_before_the_start_that_wants_a_yes_refuses_a_no(name):
     where = {}
