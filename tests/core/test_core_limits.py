@@ -1,12 +1,15 @@
 """Limits: every vector of the facts page, each cap by its own name, the lowest binds, what passes can be ramped."""
 
+from array import array
+
 import pytest
 from core import formulas
 from core.draw import BASE, EACH_KIND, JSON, MODULATED, PROPERTY, trains
 from hypothesis import given
 from hypothesis import strategies as st
 from rheobase import boards
-from rheocore import config, limits
+from rheocore import config, feeder, limits
+from rheocore.channel import Channel
 from rheocore.electrode import AREA_CMM2, ASSUMED_CMM2, area_cmm2, needle_cmm2
 from rheocore.envelope import Envelope, max_step_ua, slew
 
@@ -302,3 +305,78 @@ def test_what_the_others_leave_bounds_a_channel(ua, passes_ua):
     name, most_ua = limits.beside(("board", 90_000), shape, [(ua, shape)])
     assert name == "rms_sum" and abs(most_ua - passes_ua) <= 3
     assert limits.beside(("board", 0), shape, [(ua, shape)]) == ("board", 0)
+
+
+# -- to the last digit: docs/safety/mutants.md ----------------------------------------------------------------------
+
+
+def test_the_caps_in_q_times_d_are_the_powers_of_ten_rounded_down():
+    """10^(8 + 1.75) to the fourth is 10^39, 10^(8 + 1.5) squared is 10^19."""
+    assert limits.K_MAX_E8**4 <= 10**39 < (limits.K_MAX_E8 + 1) ** 4
+    assert limits.K_WARN_E8**2 <= 10**19 < (limits.K_WARN_E8 + 1) ** 2
+
+
+@pytest.mark.parametrize(("mode", "most_ua"), [("tens", 60_000), ("nmes", 100_000), ("dnes", 60_000)])
+def test_the_electrodes_cap_on_skin_is_its_modes_and_on_needles_10_ma(mode, most_ua):
+    assert caps(dict(SLOW, mode=mode))["electrode"] == most_ua
+    assert caps(dict(SLOW, mode=mode, electrode="needle"))["electrode"] == 10_000
+
+
+@pytest.mark.parametrize(("mode", "most_ms"), [("tens", 3_600_000), ("nmes", 1_800_000), ("dnes", 1_800_000)])
+def test_the_longest_session_on_skin_is_its_modes_and_on_needles_30_min_whatever_the_mode(mode, most_ms):
+    assert limits.duration_max_ms(dict(BASE, mode=mode)) == most_ms
+    assert limits.duration_max_ms(dict(BASE, mode=mode, electrode="needle")) == 1_800_000
+
+
+def test_a_session_too_long_is_refused_with_the_longest_that_passes():
+    found = limits.judge(dict(NEEDLE, duration_ms=1_800_001), BOARD)
+    assert found == [("limit_duration", "duration_ms", 1_800_001, 1_800_000)]
+
+
+@pytest.mark.parametrize(("electrode", "step_ua"), [("needle", 200), ("skin", 1_000)])
+def test_one_raise_adds_200_ua_on_needles_and_1_ma_on_skin_and_no_microampere_more(electrode, step_ua):
+    cfg = dict(BASE, electrode=electrode, mode="dnes", area_cmm2=10_000)
+    channel = Channel(1, cfg, (array("H", bytes(4 * feeder.SIZE)), 0), BOARD)
+    assert channel.refuses(1_000 + step_ua, [channel], True) is None
+    refusal = channel.refuses(1_001 + step_ua, [channel], True)
+    assert (refusal["why"], refusal["bound"]) == ("limit_step", 1_000 + step_ua)
+
+
+def test_the_energy_cap_is_exact_where_it_is_a_whole_number():
+    """A phase of 3 us: 300 mJ are I^2 * 3e-12, so I = 1e7 uA."""
+    assert caps(dict(SLOW, width_us=3))["energy"] == 10_000_000
+
+
+def test_of_caps_alike_the_first_is_named():
+    assert limits.lowest([("preset", 5), ("board", 5), ("slew", 5)]) == ("preset", 5)
+    assert limits.lowest([("preset", 9), ("board", 5), ("slew", 7), ("rms", 5)]) == ("board", 5)
+
+
+def test_what_the_others_leave_is_named_only_where_it_is_less_and_is_nothing_once_they_have_all():
+    shape = (4_000, 500)  # RMS is half of the amplitude
+    assert limits.beside(("board", 60_000), shape, [(40_000, shape)]) == ("board", 60_000)
+    assert limits.beside(("board", 60_001), shape, [(40_000, shape)]) == ("rms_sum", 60_000)
+    assert limits.beside(("board", 60_000), shape, [(100_004, shape)]) == ("rms_sum", 0)
+
+
+def test_together_exactly_50_ma_rms_pass_and_the_next_step_does_not():
+    cfg = dict(SLOW, mode="nmes", max_ua=100_000, width_us=500, period_us=4_000, area_cmm2=2_500_000)
+    half = dict(cfg, amplitude_ua=50_000)  # 25 mA RMS
+    assert limits.judge_all({1: half, 2: half}, STRONG) == []
+    assert limits.judge_all({1: half, 2: dict(half, amplitude_ua=50_002)}, STRONG) == [
+        (None, "limit_rms_sum", "rms_ua", 50_001, 50_000)
+    ]
+
+
+def test_refusals_of_several_channels_come_in_their_order():
+    bad = dict(BASE, width_us=0)
+    assert [found[0] for found in limits.judge_all({3: bad, 1: bad, 2: bad}, BOARD)] == [1, 2, 3]
+
+
+def test_k_is_no_warning_on_skin_and_a_density_only_one_once_it_is_acknowledged():
+    skin = dict(SLOW, width_us=1_000, amplitude_ua=30_000)
+    assert formulas.k(30, 1_000, 25) > 1.5
+    assert [code for code, *_ in limits.warnings(skin, BOARD)] == ["output_active"]
+    dense = dict(NEEDLE_A, period_us=10_000, width_us=100, amplitude_ua=3_400)  # 2 * 0.2356 / 0.02^0.5 = 3.332
+    assert limits.warnings(dense, BOARD) == []
+    assert limits.warnings(dict(dense, dense_ok=1), BOARD) == [("limit_current_density", "amplitude_ua", 3_400, 3_331)]

@@ -227,4 +227,93 @@ def test_after_a_pause_the_plan_starts_its_cycle_anew_and_replays_nothing(kind):
 def test_a_finished_plan_stays_finished(kind):
     plan = Plan(EACH_KIND[kind], 50_000)
     play_out(plan)
-    assert not plan.next() and not plan.next()
+    assert plan.next() is False and plan.next() is False
+
+
+# -- item by item: docs/safety/mutants.md ----------------------------------------------------------------------------
+
+
+def parts(cfg, duration_us):
+    """[(dur_us, pulse)]"""
+    return [(dur_us, pulse) for _, _, dur_us, pulse in play_out(Plan(cfg, duration_us))]
+
+
+@pytest.mark.parametrize(
+    ("period_us", "items_of_one"),
+    [
+        (10_000, [(10_000, 1)]),
+        (16_000, [(16_000, 1)]),
+        (16_001, [(15_992, 1), (9, 0)]),
+        (16_007, [(15_992, 1), (15, 0)]),
+        (16_008, [(16_000, 1), (8, 0)]),
+        (32_000, [(16_000, 1), (16_000, 0)]),
+        (32_001, [(16_000, 1), (15_992, 0), (9, 0)]),
+        (32_007, [(16_000, 1), (15_992, 0), (15, 0)]),
+        (32_008, [(16_000, 1), (16_000, 0), (8, 0)]),
+    ],
+)
+def test_a_period_is_as_few_items_as_hold_it_none_above_16_ms_and_no_rest_below_8_us(period_us, items_of_one):
+    assert parts(dict(BASE, period_us=period_us), 3 * period_us) == 3 * items_of_one
+
+
+@pytest.mark.parametrize(
+    ("duration_us", "made"),
+    [
+        (7, []),
+        (8, [(8, 0)]),
+        (1_624, [(1_624, 0)]),
+        (1_625, [(1_625, 1)]),  # 2 * 100 + 50 - 3 + 1378: the least that holds the pulse
+        (10_000, [(10_000, 1)]),
+        (10_007, [(10_007, 1)]),  # no rest is so short: the pulse has it
+        (10_008, [(10_000, 1), (8, 0)]),
+        (11_624, [(10_000, 1), (1_624, 0)]),
+        (11_625, [(10_000, 1), (1_625, 1)]),
+    ],
+)
+def test_the_end_of_a_train_is_a_whole_pulse_or_a_rest_and_ends_on_its_microsecond(duration_us, made):
+    assert parts(BASE, duration_us) == made
+
+
+@pytest.mark.parametrize("gap_us", [3, 50, 66, 67, 131, 255])
+@pytest.mark.parametrize("width_us", [1, 101, 1_023])
+def test_the_word_of_a_pulse_holds_width_gap_and_the_rest_of_its_period(width_us, gap_us):
+    [(_, word, dur_us, pulse)] = play_out(Plan(dict(BASE, width_us=width_us, gap_us=gap_us), 10_000))
+    assert items.decode(word)[:2] == (width_us, gap_us - items.GAP_MIN_US)
+    assert (items.duration_us(word), dur_us, pulse) == (10_000, 10_000, 1)
+
+
+def test_a_pulse_that_ends_with_the_on_time_is_made():
+    """245 periods of 4075 us and the 1625 us that the widest pulse needs are 1 s."""
+    cfg = dict(BASE, period_us=4_075, on_ms=1_000, off_ms=1_000, ramp_up_ms=500, ramp_down_ms=500)
+    assert [at for at in starts(play_out(Plan(cfg, 3_000_000))) if at < 1_000_000][-1] == 998_375
+    later = [at for at in starts(play_out(Plan(dict(cfg, gap_us=51), 3_000_000))) if at < 1_000_000]
+    assert later[-1] == 998_375 - 4_075
+
+
+MODULATED_DUTY = dict(MODULATED, lo_millihz=50_000, lo_width_us=1_000, hi_width_us=100, on_ms=1_003, off_ms=1_000)
+
+
+@pytest.mark.parametrize(
+    "cfg",
+    [
+        dict(MODULATED, cycle_ms=4_001),
+        MODULATED_DUTY,
+        dict(MODULATED_DUTY, lo_width_us=100, hi_width_us=1_000, cycle_ms=1_700, on_ms=2_000, off_ms=300),
+    ],
+)
+def test_each_modulated_pulse_is_the_triangle_at_the_whole_millisecond_of_its_start_in_its_own_on_time(cfg):
+    """Rounded down in width and rate; a new on-time begins the modulation anew; the widest pulse ends within it."""
+    cycle_us = (cfg["on_ms"] + cfg["off_ms"]) * 1000 if "on_ms" in cfg else 20_000_000
+    on_us = cfg["on_ms"] * 1000 if "on_ms" in cfg else cycle_us
+    widest_us = items.min_period_us(max(cfg["lo_width_us"], cfg["hi_width_us"]), cfg["gap_us"])
+    made = pulses(play_out(Plan(dict(cfg, ramp_up_ms=500, ramp_down_ms=500), 20_000_000)))
+    assert len(made) > 500
+    for (at_us, width_us), (next_us, _) in zip(made, made[1:-1], strict=False):
+        in_us = at_us % cycle_us
+        rate, width = exact_modulation(cfg, in_us // 1000 % cfg["cycle_ms"])
+        assert width_us == int(width // 1)
+        period_us = config.period_us(int(rate // 1))
+        if in_us + period_us + widest_us <= on_us:
+            assert next_us - at_us == period_us
+        else:
+            assert next_us == (at_us // cycle_us + 1) * cycle_us
