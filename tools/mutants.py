@@ -1,4 +1,4 @@
-"""`make mutants`: breaks the device's safety code in every small way and sees a test fail. Writes docs/safety/mutants.*.
+"""`make mutants`: breaks the safety code in every small way, and a test must fail. Writes docs/safety/mutants.*.
 
 ARGS=--check: run again and compare, write nothing. ARGS=session: one file; ARGS=session:120: a line, shown only.
 ARGS=--sample: those that the pages name as the sample, by their own tests. Exit status 1: a mutant survives that
@@ -33,15 +33,15 @@ _HEAD = """# Mutants
 
 Made by `make mutants`; `make mutants ARGS=--check` runs it again and compares. Do not edit.
 
-Four files decide what may leave the board: what is allowed, the sequence of pulses, when output may begin and must end,
-and what is a message. Here each of them is broken in one small way after another, and the tests are run until one fails.
-A change that no test notices is a hole in the tests, or makes no difference; each of those is explained below.
+Four files decide what may leave the board: what is allowed, the sequence of pulses, when output may begin and must
+end, and what is a message. Here each is broken in one small way after another, and the tests are run until one fails.
+A change that no test notices is a hole in the tests, or makes no difference; each of the latter is explained below.
 
 What is changed, one thing at a time, wherever it stands, the caps at the top of `limits.py` included:
 
 | operator | what it does |
 |---|---|
-| statement | deletes it: a check, a refusal, a `return`, a branch, one target of an assignment; `break` for `continue` |
+| statement | deletes it: a check, a refusal, a `return`, one target of an assignment; `break` for `continue` |
 | condition | always true, always false, the opposite |
 | comparison | the boundary (`<` for `<=`), the opposite |
 | and/or/not | `or` for `and`, one side left out, `not` left out |
@@ -140,15 +140,13 @@ def row(*cells) -> str:
 def page(report: dict) -> str:
     """mutants.md, from mutants.json alone."""
     files = report["files"]
-    total = Counter()
+    keys = ("mutants", "killed", "by_time", "explained")
+    total = {key: sum(part[key] for part in files.values()) for key in keys}
     out = _HEAD + "## Figures\n\n" + row("file", "mutants", "killed", "of these by time", "explained", "unexplained")
     out += "|---" * 6 + "|\n"
-    for file, part in [*files.items(), ("together", total)]:
-        counts = [part[key] for key in ("mutants", "killed", "by_time", "explained")]
-        out += row(f"`{file}`" if part is not total else file, *counts, counts[0] - counts[1] - counts[3])
-        total.update(
-            {key: part[key] for key in ("mutants", "killed", "by_time", "explained")} if part is not total else {}
-        )
+    for file, part in [*((f"`{file}`", part) for file, part in files.items()), ("together", total)]:
+        counts = [part[key] for key in keys]
+        out += row(file, *counts, counts[0] - counts[1] - counts[3])
     out += "\nKilled of made, by operator:\n\n" + row("operator", *(f"`{file}`" for file in files))
     out += "|---" * (1 + len(files)) + "|\n"
     for operator in OPERATORS:

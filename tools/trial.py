@@ -5,6 +5,7 @@ each costs; of those, the ones that noticed a neighbour go first, then the cheap
 is broken before the tests are loaded, in a fork that loads them itself. Judges no survivor.
 """
 
+import contextlib
 import importlib.abc
 import importlib.util
 import json
@@ -242,10 +243,8 @@ def _run(session, order: list[str], costs: dict[str, float]) -> str:
     session.items[:] = [items[test] for test in order if test in items]
     watch = _Watch(costs)
     session.config.pluginmanager.register(watch)
-    try:
+    with contextlib.suppress(session.Failed):
         run_tests(session)
-    except session.Failed:
-        pass
     return watch.failed
 
 

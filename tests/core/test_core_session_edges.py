@@ -1,4 +1,4 @@
-"""The session at its edges: what a wrong word, moment or order would change. On the fake that refuses, like its sibling.
+"""The session at its edges: what a wrong word, moment or order would change. On the fake that refuses.
 
 Each of these was written because a change of session.py went unnoticed without it (docs/safety/mutants.md).
 """
