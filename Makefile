@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test safety coverage format lint types image bench benchmark faults presets fuzz tables soup release setup clean
+.PHONY: help demo test safety coverage format lint types image bench benchmark faults presets mutants fuzz tables soup release setup clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | while IFS=: read -r name text; do printf '%-10s%s\n' "$$name" "$$text"; done
@@ -64,6 +64,9 @@ faults: $(READY)  ## every fault at every moment: docs/fault-table.md; ARGS=--ch
 
 presets: $(READY)  ## every preset's whole shape: docs/preset-table.md; ARGS=--check compares
 	$(BIN)/python tests/presets/table.py $(ARGS)
+
+mutants: $(READY)  ## safety code broken in every small way: docs/safety/mutants.md; ARGS=--check, =session, =plan:108
+	$(BIN)/python tools/mutants.py $(ARGS)
 
 FUZZ := PYTHONPATH=host:firmware/lib:tests:tests/e2e $(BIN)/python tests/fuzz/million.py
 fuzz: $(READY)  ## a million mutated lines at each parser, thousands on the image: 15 min; ARGS=device for one run

@@ -6,6 +6,7 @@ docs/safety/equivalent.toml does not explain, an explanation has no survivor, or
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import sys
@@ -77,6 +78,7 @@ def explanations() -> dict[tuple[str, str, str], str]:
     return {(e["file"], e["line"], change): " ".join(e["why"].split()) for e in entries for change in e["changes"]}
 
 
+@functools.cache
 def made(name: str) -> list[Mutant]:
     return mutants(f"{name}.py", (CORE / f"{name}.py").read_text())
 
@@ -95,7 +97,7 @@ def run(name: str, line: int | None = None) -> list[tuple[Mutant, str]]:
     return [(mutant, found[mutant.key]) for mutant in each]
 
 
-def entry(name: str, found: list[tuple[Mutant, str]], why: dict[tuple[str, str, str], str]) -> dict:
+def entry(name: str, found: list[tuple[Mutant, str]]) -> dict:
     """A file's part of mutants.json."""
     every = Counter(mutant.operator for mutant, _ in found)
     lived = Counter(mutant.operator for mutant, killer in found if not killer)
@@ -104,14 +106,23 @@ def entry(name: str, found: list[tuple[Mutant, str]], why: dict[tuple[str, str, 
         "mutants": len(found),
         "killed": sum(bool(killer) for _, killer in found),
         "by_time": sum(killer == "time" for _, killer in found),
-        "explained": sum(not killer and mutant.key in why for mutant, killer in found),
+        "explained": 0,
         "operators": {o: [every[o], every[o] - lived[o]] for o in OPERATORS if every[o]},
         "survivors": [
-            {"at": m.line, "line": m.text, "change": m.change, "operator": m.operator, "why": why.get(m.key)}
+            {"at": m.line, "line": m.text, "change": m.change, "operator": m.operator, "why": None}
             for m, killer in found
             if not killer
         ],
     }
+
+
+def explain(files: dict) -> None:
+    """Put the reasons beside the survivors."""
+    why = explanations()
+    for file, part in files.items():
+        for survivor in part["survivors"]:
+            survivor["why"] = why.get((file, survivor["line"], survivor["change"]))
+        part["explained"] = sum(survivor["why"] is not None for survivor in part["survivors"])
 
 
 def sample(name: str, found: list[tuple[Mutant, str]], share: int) -> list[list[str]]:
@@ -197,16 +208,16 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     old = json.loads(JSON.read_text()) if JSON.exists() else {"files": {}, "sample": []}
     names = [name] if name else list(OTHERS)
-    why = explanations()
     files, samples = {}, []
     for each in OTHERS:
         if each in names:
             found = run(each)
-            files[f"{each}.py"] = entry(each, found, why)
+            files[f"{each}.py"] = entry(each, found)
             samples += sample(each, found, SAMPLE * len(found) // sum(len(made(n)) for n in OTHERS))
         elif f"{each}.py" in old["files"]:
             files[f"{each}.py"] = old["files"][f"{each}.py"]
             samples += [row for row in old["sample"] if row[0] == f"{each}.py"]
+    explain(files)
     wrong = complaints(files, names)
     if args.check:
         for file, part in files.items():

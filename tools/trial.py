@@ -27,10 +27,9 @@ from mutations import Mutant
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 SLOWER = 20  # times a test's own processor time, and
-SPARE_S = 3  # on top: a test that takes longer does not end, and the mutant counts as killed
+SPARE_S = 1  # on top: a test that takes longer does not end, and the mutant counts as killed
 MEMORY_BYTES = 2 << 30  # of address space, beyond which a test fails
-PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--no-header", "--tb=no"]
-os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed, and each fork would load them
+PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:ledger", "--no-header", "--tb=no"]
 
 
 @dataclass
@@ -44,6 +43,7 @@ class Target:
     root: Path = ROOT
 
     def pytest(self, plugin) -> int:
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed, and each fork would load them
         os.chdir(self.root)
         return pytest.main([*PYTEST, "--rootdir", str(self.root), *self.own, *self.others], plugins=[plugin])
 
