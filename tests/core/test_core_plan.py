@@ -317,3 +317,13 @@ def test_each_modulated_pulse_is_the_triangle_at_the_whole_millisecond_of_its_st
             assert next_us - at_us == period_us
         else:
             assert next_us == (at_us // cycle_us + 1) * cycle_us
+
+
+@pytest.mark.parametrize("ends_us", [(1_000, 100), (100, 1_000)])
+def test_room_is_kept_for_the_widest_pulse_of_a_modulation_at_the_end_of_an_on_time(ends_us):
+    """On-times of 1 s to 1.02 s: in some of them a pulse of the other end of the modulation would have fitted."""
+    cfg = dict(MODULATED_DUTY, lo_width_us=ends_us[0], hi_width_us=ends_us[1], ramp_up_ms=500, ramp_down_ms=500)
+    widest_us = items.min_period_us(1_000, cfg["gap_us"])
+    for on_ms in range(1_000, 1_021):
+        made = starts(play_out(Plan(dict(cfg, on_ms=on_ms), 4_000_000)))
+        assert max(at % (on_ms * 1000 + 1_000_000) for at in made) + widest_us <= on_ms * 1000
