@@ -206,12 +206,13 @@ def main(argv: list[str] | None = None) -> int:
         for mutant, killer in found:
             print(f"{mutant.change:60} {killer or 'SURVIVES'}")
         return 0
-    old = json.loads(JSON.read_text()) if JSON.exists() else {"files": {}, "sample": []}
     names = [name] if name else list(OTHERS)
+    tried = {each: run(each) for each in names}
+    old = json.loads(JSON.read_text()) if JSON.exists() else {"files": {}, "sample": []}
     files, samples = {}, []
     for each in OTHERS:
-        if each in names:
-            found = run(each)
+        if each in tried:
+            found = tried[each]
             files[f"{each}.py"] = entry(each, found)
             samples += sample(each, found, SAMPLE * len(found) // sum(len(made(n)) for n in OTHERS))
         elif f"{each}.py" in old["files"]:

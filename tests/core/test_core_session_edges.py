@@ -69,6 +69,24 @@ def test_the_rest_of_an_interrupted_session_outlives_faults_of_a_board_that_play
     assert (error, why["why"], why["bound"]) == ("refused", "limit_remainder", 2_000)
 
 
+def test_a_session_that_was_armed_and_never_started_leaves_nothing_to_be_continued():
+    made = loaded({1: SHORT, 2: SHORT})
+    made.session.arm(made.now_ms)
+    made.session.stop("stop_command", made.now_ms)
+    assert made.session.remainder_ms is None
+    made.session.configure({1: SHORT}, new=False)
+
+
+def test_a_rest_that_was_armed_and_never_started_is_still_all_there():
+    made = Bench(BOARD, Session)
+    made.session.wake(("run", None, 4_000), "watchdog")
+    made.session.clear()
+    made.session.configure({1: SHORT}, new=False)
+    made.session.arm(made.now_ms)
+    made.session.stop("stop_command", made.now_ms)
+    assert made.session.remainder_ms == 4_000
+
+
 def test_a_board_never_armed_whose_state_goes_wrong_to_armed_ends_in_a_fault():
     made = Bench(BOARD, Session)
     made.session.state = "armed"
