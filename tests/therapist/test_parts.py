@@ -223,6 +223,7 @@ def test_a_key_that_means_nothing_does_nothing():
     assert said == ["Channel 1 is chosen."]
 
 
+@pytest.mark.req("REQ-051")
 def test_nothing_is_raised_while_paused_and_a_refusal_is_said():
     session, said = Told(), []
     live = live_with(session, said, [], state="paused")
