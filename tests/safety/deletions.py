@@ -1,8 +1,8 @@
 """`make deletions`: safety checks are deleted, one at a time, in a copy of the tree, and a test must fail each time.
 
-Which, and by which tests: deletions.toml; what came of it: docs/safety/deletions.md. Ids as arguments run those only.
-Never changes this tree. Red is a test of a requirement that ran and failed, so that `make safety` is red with it; what
-does not compile, build or end by itself is none. Exit status 1 if a check can be deleted and nothing fails.
+Which: deletions.toml; what came of it: docs/safety/deletions.md. Ids as arguments run those. Never changes this tree.
+Red is a test of a requirement that ran and failed, so that `make safety` is red too; what does not compile, build or
+end by itself is none. Exit status 1 if a check can be deleted and nothing fails.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 from textwrap import shorten
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,20 +29,21 @@ from rheobase import paths  # noqa: E402
 LIST = ROOT / "tests" / "safety" / "deletions.toml"
 JSON = ROOT / "docs" / "safety" / "deletions.json"
 PAGE = ROOT / "docs" / "safety" / "deletions.md"
-LEDGER = Path("build", "safety", "last-run.json")
-LONGEST_S = 1800  # of one entry's tests
+LONGEST_S = 1800  # that tests may take
 NO_FINDING = ("NameError", "ImportError", "ModuleNotFoundError", "SyntaxError", "UnboundLocalError")  # a slip of ours
 _HEAD = """# Checks that were deleted, and the tests that saw it
 
 Made by `make deletions`. Do not edit; what is deleted stands in `tests/safety/deletions.toml`.
 
 Each row is one safety check, deleted or neutered as somebody might by mistake, in a copy of the tree; where the test
-runs on an image, on one built of that copy. The same tests pass on the copy as it is. A row counts as seen only if a
-test that shows a requirement ran and failed, so that `make safety` is red with it; what does not compile or build
-counts for none.
+runs on an image, on one built of that copy. The same tests pass on the copy as it is. Seen is only what made a test of
+a requirement run and fail, so that `make safety` is red with it; what does not compile or build counts for nothing.
 
+{} checks of {} controls were deleted; {} of them were seen.
+
+| control | file | deleted | test that failed | layer | how |
+|---|---|---|---|---|---|
 """
-_COLUMNS = "| control | file | deleted | test that failed | layer | how |\n" + "|---" * 6 + "|\n"
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ class Entry:
     @property
     def digest(self):
         """Changes with anything that is done, and with no words."""
-        done = json.dumps([self.file, self.old, self.new, self.tests])
-        return hashlib.sha256(done.encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps([self.file, self.old, self.new, self.tests]).encode()).hexdigest()[:12]
 
 
 def entries():
@@ -76,10 +77,10 @@ class Tree:
         for name in kept():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, root / name)
-        self.cache = paths.cache_dir() / "deletions"
-        self.cache.mkdir(parents=True, exist_ok=True)
+        self.cache = paths.cache_dir().resolve() / "deletions"
         if not (self.cache / "sources").is_symlink():
-            (self.cache / "sources").symlink_to(paths.cache_dir() / "sources")
+            self.cache.mkdir(parents=True, exist_ok=True)
+            (self.cache / "sources").symlink_to(self.cache.parent / "sources")
         self.layers = {}  # of each test that passed on the copy as it is
 
     def run(self, *words):
@@ -87,20 +88,18 @@ class Tree:
         mine = {"RHEO_CACHE": str(self.cache), "PYTHONPATH": f"{self.root}/host:{self.root}/firmware/lib"}
         mine |= {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "400"}  # an edit must not meet yesterday's bytecode
         others = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "RHEO_", "COVERAGE"))}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-        with subprocess.Popen(
-            [sys.executable, *words], cwd=self.root, env=others | mine, start_new_session=True, **pipes
-        ) as process:
+        options = {"cwd": self.root, "env": others | mine, "start_new_session": True, "text": True, "errors": "replace"}
+        with subprocess.Popen([sys.executable, *words], stdout=PIPE, stderr=STDOUT, **options) as process:
             try:
                 said = process.communicate(timeout=LONGEST_S)[0]
-                return process.returncode, re.sub(r"(?<![\w.])/(?:[\w.@+-]+/)+", "", said)  # no path of this machine
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 return None, f"not over after {LONGEST_S} s"
+        return process.returncode, re.sub(r"(?<![\w.])/(?:[\w.@+-]+/)+", "", said)  # without paths of this machine
 
     def tests(self, ids, board):
         """(exit status, {test: its part of the ledger}, what pytest said)."""
-        ledger = self.root / LEDGER
+        ledger = self.root / "build" / "safety" / "last-run.json"
         ledger.unlink(missing_ok=True)
         status, said = self.run("-m", "pytest", "-n", "0", "-p", "no:cacheprovider", "--board", board, *ids)
         return status, json.loads(ledger.read_text())["boards"].get(board, {}) if ledger.exists() else {}, said
@@ -139,7 +138,6 @@ class Tree:
             status, said = self.run("-c", f"from rheobase import image; image.build({entry.board!r})")
             if status != 0:
                 return f"no image: {said[-500:]}"
-        return None
 
 
 def of(test, found):
@@ -163,47 +161,39 @@ def row(entry, status, found, said):
 
 def page(rows):
     """Text of deletions.md."""
-    seen, controls = sum(one["red"] for one in rows), len({one["control"] for one in rows})
-    out = [_HEAD, f"{len(rows)} checks of {controls} controls were deleted; {seen} of them were seen.\n\n", _COLUMNS]
+    out = [_HEAD.format(len(rows), len({one["control"] for one in rows}), sum(one["red"] for one in rows))]
     for one in rows:
-        tests = ", ".join(f"`{each['test'].split('[')[0]}`" for each in one["failed"])
+        tests = ", ".join(f"`{each['test'].split('[')[0]}`" for each in one["failed"]) if one["red"] else "**none**"
         layer, how = (one["failed"][0]["layer"], one["failed"][0]["how"]) if one["red"] else ("", "")
         how = shorten(how.replace("`", "'").replace("|", "¦"), 110, placeholder=" …")
-        cells = (
-            one["control"],
-            f"`{one['file']}`",
-            one["what"],
-            tests if one["red"] else "**none**",
-            layer,
-            f"`{how}`",
-        )
-        out.append(f"| {' | '.join(cells)} |\n")
+        out.append(f"| {one['control']} | `{one['file']}` | {one['what']} | {tests} | {layer} | `{how}` |\n")
     return "".join(out)
 
 
 def keep(found):
-    """Add a row to both files: those of entries that there are, in their order."""
+    """Add a row to both files: those of entries that there are, in their order and in their words of today."""
     rows = {one["id"]: one for one in json.loads(JSON.read_text())} if JSON.exists() else {}
     rows[found["id"]] = found
-    there = [rows[entry.id] for entry in entries() if entry.id in rows]
+    known = [entry for entry in entries() if entry.id in rows]
+    there = [rows[entry.id] | {"control": entry.control, "what": entry.what} for entry in known]
     JSON.write_text(json.dumps(there, indent=1, ensure_ascii=False) + "\n")
     PAGE.write_text(page(there))
 
 
 def main(names):
     wanted = [entry for entry in entries() if entry.id in names or not names]
-    if unknown := set(names) - {entry.id for entry in wanted}:
-        raise SystemExit(f"There is no deletion {', '.join(unknown)} in {LIST.name}.")
+    if len(wanted) < len(set(names)):
+        raise SystemExit(f"{LIST.name} has no {', '.join(set(names) - {entry.id for entry in wanted})}.")
     green = []
     with tempfile.TemporaryDirectory(prefix="rheo-deletions-") as folder:
         tree = Tree(Path(folder))
         tree.prove(wanted)
         for entry in wanted:
-            found = tree.judge(entry)
-            keep(found)
+            keep(found := tree.judge(entry))
             green += [] if found["red"] else [entry.id]
-            how = found["failed"][0]["how"] if found["red"] else found["said"]
-            print(f"{'red  ' if found['red'] else 'GREEN'} {entry.id}: {how}", flush=True)
+            print(
+                entry.id, "red:" if found["red"] else "GREEN:", found["said"] or found["failed"][0]["how"], flush=True
+            )
     print(f"{len(wanted) - len(green)} of {len(wanted)} deletions are seen.", *green)
     return 1 if green else 0
 
