@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test safety coverage format lint types image bench benchmark faults presets mutants fuzz tables soup release setup clean
+.PHONY: help demo test safety deletions mutants coverage format lint types image bench benchmark faults presets fuzz tables soup release setup clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | while IFS=: read -r name text; do printf '%-10s%s\n' "$$name" "$$text"; done
@@ -61,6 +61,10 @@ benchmark: $(READY)  ## pulses by Timer, sleep_us, PWM and Rheobase: docs/benchm
 
 faults: $(READY)  ## every fault at every moment: docs/fault-table.md; ARGS=--check compares
 	$(BIN)/python tests/faults/table.py $(ARGS)
+
+deletions: $(READY)  ## safety checks deleted one by one, and the test that sees it: docs/safety/deletions.md
+	$(BIN)/rheo image build
+	$(BIN)/python tests/safety/deletions.py $(ARGS)
 
 presets: $(READY)  ## every preset's whole shape: docs/preset-table.md; ARGS=--check compares
 	$(BIN)/python tests/presets/table.py $(ARGS)

@@ -114,6 +114,7 @@ def test_a_board_that_comes_up_while_the_volume_is_still_there_is_another_one(sc
     assert scene.greeted == []
 
 
+@pytest.mark.req("REQ-036")
 def test_a_board_without_a_usb_serial_number_is_told_from_the_known_one_by_its_own(scene):
     scene.looks = [[], [("/dev/ttyACM1", False, None)]]
     with pytest.raises(DeviceLost, match="board e61 came up on /dev/ttyACM1, and not E69"):
@@ -135,6 +136,7 @@ def comeback_image():
     return uf2.to_bin(OURS)
 
 
+@pytest.mark.req("REQ-036")
 def test_another_firmware_than_the_one_in_flash_is_not_taken(scene):
     scene.answers = [running("f" * 16)]  # files in its file system win over what is frozen
     with pytest.raises(Incompatible, match="runs firmware f{16}"):

@@ -77,6 +77,7 @@ def test_a_file_that_its_sums_vouch_for_says_so(file, line):
     assert "as SHA256SUMS beside it says" in flash.check(file).describe()
 
 
+@pytest.mark.req("REQ-036")
 def test_a_file_that_is_not_the_one_its_sums_name_is_refused(file):
     (file.parent / "SHA256SUMS").write_text(f"{'0' * 64}  firmware.uf2\n")
     with pytest.raises(UsageError, match="SHA256SUMS") as caught:
@@ -106,6 +107,7 @@ def test_an_image_in_the_cache_that_was_changed_since_is_refused():
         flash.check(path)
 
 
+@pytest.mark.req("REQ-036")
 def test_another_boards_file_is_refused_and_what_is_not_known_is_not(file):
     flash.check_board(flash.check(file), "RHEO_PICO")
     file.write_bytes(OURS)

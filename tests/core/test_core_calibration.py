@@ -131,6 +131,7 @@ def off(**changes):
     return stored({1: ROW, 2: {**ROW, **changes}})
 
 
+@pytest.mark.req("REQ-055")
 @pytest.mark.parametrize(
     ("line", "why"),
     [
@@ -182,6 +183,7 @@ def test_a_file_of_six_channels_fits():
 # -- what the board does with it -------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-055")
 @pytest.mark.parametrize("why", sorted(calibration.PROBLEMS))
 def test_a_board_with_a_calibration_that_it_cannot_use_does_not_arm_and_says_what_to_do(why):
     host = Host(calibration={"problem": why, "channels": {}})

@@ -93,6 +93,7 @@ def test_unknown_fields_and_fields_of_another_kind_are_refused():
     assert refusal(dict(MODULATED, width_us=100)) == ("not_for_kind", "width_us")
 
 
+@pytest.mark.req("REQ-065")
 @pytest.mark.parametrize(
     ("cfg", "expected"),
     [

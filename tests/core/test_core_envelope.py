@@ -99,6 +99,7 @@ def test_the_largest_step_is_half_a_percent_of_full_scale(full_scale_ua):
 AMOUNTS = st.integers(0, 100_000)
 
 
+@pytest.mark.req("REQ-050")
 @PROPERTY
 @given(AMOUNTS, AMOUNTS, st.integers(1, 1_000))
 def test_a_set_point_walks_straight_by_its_step_to_zero_as_well(now_ua, wanted_ua, step_ua):

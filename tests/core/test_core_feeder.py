@@ -156,6 +156,7 @@ def test_the_end_of_the_plan_is_no_lateness():
     assert feed.in_time(5_000, 5_000)
 
 
+@pytest.mark.req("REQ-046")
 def test_a_place_outside_of_the_ring_is_refused_and_nothing_is_counted():
     feed = fresh(Plan(BASE))
     feed.fill()

@@ -256,6 +256,7 @@ def test_an_active_output_and_an_acknowledged_density_are_warnings():
     assert limits.warnings(cfg, BOARD) == [("limit_current_density", "amplitude_ua", 2_357, 2_356)]
 
 
+@pytest.mark.req("REQ-060")
 def test_an_area_fits_its_electrode_and_an_acknowledgement_is_yes_or_no():
     for cfg, low, high in ((NEEDLE, 100, 50_000), (BASE, 10_000, 4_000_000)):
         assert not set(codes(dict(cfg, area_cmm2=low))) & {"too_low", "too_high"}
@@ -270,6 +271,7 @@ def test_an_area_fits_its_electrode_and_an_acknowledgement_is_yes_or_no():
 # -- all channels together -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("REQ-061")
 def test_channels_that_pass_alone_are_refused_together_with_the_sum():
     cfg = dict(DENSE_PADS, area_cmm2=2_500_000, amplitude_ua=25_000)  # 18.64 mA RMS each
     assert limits.judge_all({1: cfg, 3: cfg}, STRONG) == []

@@ -120,6 +120,7 @@ def test_each_item_is_at_most_16_ms_and_decodes_to_what_was_asked(cfg, duration_
             assert width_us == gap_field == 0
 
 
+@pytest.mark.req("REQ-005")
 @PROPERTY
 @given(trains(), DURATIONS_US)
 def test_each_pulse_ends_within_the_train(cfg, duration_us):
@@ -169,6 +170,7 @@ def test_a_dwell_shorter_than_half_a_period_still_has_one():
     assert starts(play_out(Plan(cfg, 2_200_000))) == [0, 1_000_000, 1_050_000, 1_100_000, 2_100_000, 2_150_000]
 
 
+@pytest.mark.req("REQ-005")
 @pytest.mark.parametrize("off_ms", [0, 1, 2, 3, 1000])
 def test_an_on_time_begins_the_train_anew_and_no_pulse_stands_across_its_end(off_ms):
     """333.333 ms periods in 1 s of on-time: the fourth pulse would begin 1 us before its end, and is not made."""

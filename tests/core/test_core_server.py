@@ -93,6 +93,7 @@ def test_the_whole_dialogue():
     assert result["channels"]["3"]["pulses"] == len(host.bench.output.truth[3])
 
 
+@pytest.mark.req("REQ-082")
 def test_nothing_but_stop_status_and_hello_is_answered_before_hello():
     for method in messages.METHODS:
         reply = Host().ask(method)
@@ -177,6 +178,7 @@ def test_an_id_that_is_no_small_whole_number_is_refused(ident):
     assert host.server.bad["rejected"] == 1
 
 
+@pytest.mark.req("REQ-080")
 @pytest.mark.parametrize(
     ("message", "name"),
     [

@@ -115,6 +115,7 @@ def test_a_channel_named_twice_in_one_start_is_refused():
         made.session.start([1, 1], made.now_ms)
 
 
+@pytest.mark.req("REQ-012")
 def test_start_after_the_guard_latched_is_refused_and_counts_nothing():
     """The interlock opens after the last pass and before `start` is handled."""
     made = Bench(BOARD, Session)
@@ -714,6 +715,7 @@ def test_a_busy_state_that_does_not_fit_what_plays_is_an_internal_fault(playing,
     assert made.session.remainder_ms is None or made.session.remainder_ms < 3_000
 
 
+@pytest.mark.req("REQ-012")
 @pytest.mark.parametrize("method", ["stop", "pause"])
 def test_the_time_of_a_stretch_is_counted_once_when_a_stop_meets_a_latched_guard(method):
     made = bench(c1=SHORT)

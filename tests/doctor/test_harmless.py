@@ -25,6 +25,7 @@ def test_a_board_is_greeted_and_asked_and_nothing_else(board, doctor):
     assert board.session.state == "idle"
 
 
+@pytest.mark.req("REQ-123")
 def test_a_board_at_its_repl_is_left_there(make, doctor):
     board = make(at_repl=True)
     checks, code = doctor()

@@ -125,6 +125,7 @@ def test_calibrating_again_starts_from_what_is_in_force_and_leaves_other_channel
     assert board.server.info["calibration"]["channels"]["2"] == CALIBRATED
 
 
+@pytest.mark.req("REQ-054")
 @pytest.mark.parametrize(
     ("stage", "code", "words"),
     [

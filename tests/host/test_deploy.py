@@ -175,6 +175,7 @@ def test_output_is_stopped_and_confirmed_before_mpremote_is_called(rheo, files, 
     assert set(states) == {"done"}
 
 
+@pytest.mark.req("REQ-038")
 def test_a_board_of_another_wire_version_is_stopped_too_and_it_is_said(rheo, files, monkeypatch):
     with board_with() as board:
         started(board).close()
@@ -277,6 +278,7 @@ def test_a_board_that_does_not_start_afterwards_is_an_error_and_keeps_what_it_ha
     assert OLD.files.items() <= older.files.items()
 
 
+@pytest.mark.req("REQ-036")
 def test_a_board_that_runs_something_else_afterwards_is_an_error(rheo, files):
     with board_with(digest="0123456789abcdef") as board:
         answer = rheo("deploy", "-p", board.port, "--json")

@@ -57,6 +57,7 @@ def high(_):
     return LEG_PINS
 
 
+@pytest.mark.req("REQ-010")
 def test_irq_is_one_cycle_and_holds_flag_4_for_all_machines():
     """110 | no delay | set, not waiting | flag 4, absolute: executes in one cycle (datasheet 3.4.9)."""
     assert GUARD.opcodes[WATCH + 1] == IRQ_4
@@ -135,6 +136,7 @@ def test_opening_at_any_clock_of_a_pulse_takes_both_legs_down_for_good(tick):
         assert all(clock < opened + BOUND_CLOCKS for clock in late), f"opened at clock {opened}: high until {late[-1]}"
 
 
+@pytest.mark.req("REQ-010")
 def test_after_the_guard_no_further_item_even_with_the_interlock_closed_again():
     """The flag it sets stands: the machine meets it at its next asking, wherever in the item the guard struck."""
     for tick in (1, 6, 10, 14, 100, 1400):

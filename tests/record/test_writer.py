@@ -37,6 +37,7 @@ def test_every_line_has_the_contracts_fields_and_counts_up(tmp_path):
     assert (lines[0]["kind"], lines[-1]["kind"]) == ("open", "close")
 
 
+@pytest.mark.req("REQ-110")
 def test_each_line_is_one_write_and_all_but_telemetry_are_synced(tmp_path, monkeypatch):
     calls = []
     write, fsync = os.write, os.fsync
@@ -137,6 +138,7 @@ with RecordWriter.create("A", 1000, sys.argv[1]) as writer:
 """
 
 
+@pytest.mark.req("REQ-110")
 def test_a_disk_that_fills_up_loses_nothing_that_was_written(tmp_path):
     """The system takes only part of the line at the limit: it is cut off again, and the record goes on when it can."""
     run = subprocess.run(

@@ -553,6 +553,7 @@ def test_needles_that_are_missing_are_no_exit_0(person, board):
     assert "Needles are not accounted for: in 3, out 2." in text and "The board itself is fine" in text
 
 
+@pytest.mark.req("REQ-103")
 @pytest.mark.parametrize(
     "until, says", [("needles are out", "in 2, out not counted"), ("told to the person", "Nobody knows")]
 )

@@ -62,6 +62,7 @@ def test_a_cursor_key_that_comes_in_pieces_is_put_together_and_esc_alone_waits_f
     os.close(read)
 
 
+@pytest.mark.req("REQ-051")
 def test_a_held_key_passes_the_gate_once_and_pressing_again_after_a_pause_passes():
     gate = RaiseGate()
     assert gate.press(1, 0.0)
@@ -222,6 +223,7 @@ def test_a_key_that_means_nothing_does_nothing():
     assert said == ["Channel 1 is chosen."]
 
 
+@pytest.mark.req("REQ-051")
 def test_nothing_is_raised_while_paused_and_a_refusal_is_said():
     session, said = Told(), []
     live = live_with(session, said, [], state="paused")
@@ -381,6 +383,7 @@ def test_a_checklist_takes_numbers_and_none(text, picked):
     assert screening.pick(text, 3) == picked
 
 
+@pytest.mark.req("REQ-100")
 @pytest.mark.parametrize("text", ["", "4", "x", "1 none", "-1", "²"])
 def test_a_checklist_that_is_not_answered_is_asked_again(text):
     with pytest.raises(ValueError):
