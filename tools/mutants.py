@@ -60,7 +60,7 @@ processor time; its usual cause is a loop without an end, which on the board the
 _TOOLS = """
 ## Why a tool of our own
 
-Two libraries were tried. mutmut 3.8 is fast, and changes only what stands in functions, so none of the caps of
+Two libraries were looked at. mutmut 3.8 is fast, and changes only what stands in functions, so none of the caps of
 `limits.py`, and deletes no statement. cosmic-ray 8.7 starts the tests in a new process for each mutant, hours here, and
 deletes no statement without a plug-in. `tools/mutations.py` makes the mutants, `tools/trial.py` runs the tests in forks
 of one process.

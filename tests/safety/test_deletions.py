@@ -21,6 +21,7 @@ def test_every_deletion_is_of_a_text_that_is_there_once():
         assert entry.old != entry.new and entry.tests and entry.what, entry.id
 
 
+@pytest.mark.req("REQ-136")
 def test_every_control_in_software_has_a_check_that_is_deleted():
     software = {name for name, control in CONTROLS.items() if control["kind"] in case.SOFTWARE}
     assert {entry.control for entry in ENTRIES} == software
@@ -36,6 +37,7 @@ def test_every_test_that_is_named_exists_and_shows_a_requirement():
         assert f"{file}::{name}" in marked or test in shown, test
 
 
+@pytest.mark.req("REQ-136")
 def test_the_page_has_every_deletion_as_it_was_run_and_each_was_seen():
     assert [(row["id"], row["digest"]) for row in ROWS] == [(entry.id, entry.digest) for entry in ENTRIES]
     assert [row["id"] for row in ROWS if not row["red"]] == []
@@ -47,6 +49,7 @@ def tree(tmp_path_factory):
     return deletions.Tree(Path(tmp_path_factory.mktemp("copy")))
 
 
+@pytest.mark.req("REQ-136")
 @pytest.mark.req("REQ-132")
 def test_the_runner_says_red_for_a_check_and_green_for_a_comment(tree):
     """The same test, with the check deleted, with a comment deleted, and with a file that does not compile."""

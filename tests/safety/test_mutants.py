@@ -21,6 +21,7 @@ REPORT = json.loads(mutants.JSON.read_text())
 AGAIN = "changed since: run `make mutants`"
 
 
+@pytest.mark.req("REQ-137")
 @pytest.mark.parametrize("file", ["limits.py", "plan.py", "session.py", "frames.py"])
 def test_the_figures_are_of_the_code_that_is_there(file):
     digest = hashlib.sha256((mutants.CORE / file).read_bytes()).hexdigest()
@@ -30,6 +31,7 @@ def test_the_figures_are_of_the_code_that_is_there(file):
     assert part["mutants"] == part["killed"] + part["explained"] == part["killed"] + len(part["survivors"])
 
 
+@pytest.mark.req("REQ-137")
 def test_every_survivor_has_its_reason_and_every_reason_its_survivor():
     why = mutants.explanations()
     assert mutants.complaints(REPORT["files"], list(mutants.OTHERS)) == []
@@ -54,6 +56,7 @@ def test_a_survivor_without_a_reason_and_a_reason_without_a_survivor_are_told(tm
     assert reason == "equivalent.toml explains what does not survive: frames.py: gone [a -> b]"
 
 
+@pytest.mark.req("REQ-137")
 def test_thirty_mutants_of_all_four_files_are_killed_by_their_own_tests():
     assert {row[0] for row in REPORT["sample"]} == set(REPORT["files"])
     assert len(REPORT["sample"]) >= 28
@@ -118,6 +121,7 @@ def tried(folder, test):
     return {(line, change): killer for line, change, killer in json.loads(done.stdout)}
 
 
+@pytest.mark.req("REQ-137")
 def test_a_check_that_no_test_covers_is_found_and_is_found_closed_once_one_does(tmp_path):
     hole = tried(tmp_path, TEST)
     missing = {(1, "100 -> 101"), (7, "live and ua > MOST_UA -> False"), (8, "deleted"), (7, "ua > MOST_UA -> >=")}

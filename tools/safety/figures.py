@@ -17,7 +17,7 @@ from rheocore import limits, messages
 
 MARK = re.compile(r"(<!--fig ([\w.%-]+)-->)(.*?)(<!--/fig-->)", re.S)
 CITED = re.compile(r"\[(REQ-\d+)\]")
-TABLES = ("faults", "presets", "benchmark", "soak", "mutants")
+TABLES = ("faults", "presets", "benchmark", "soak", "deletions")
 MADE = ("matrix.md",)  # pages that are wholly made
 
 
@@ -43,6 +43,8 @@ def all_figures(case, run):
         **counts(case, run),
         **margins,
         **of_evidence(),
+        **of_breaking(),
+        **of_soak(),
         **of_faults(),
         **of_presets(),
         **of_benchmark(),
@@ -65,6 +67,31 @@ def of_evidence():
     """evidence.TABLE: which firmware each table of docs/ was measured with."""
     now, made = ledger.firmware(), ledger.evidence()
     return {f"evidence.{name}": "this firmware" if made.get(name) == now else "an earlier firmware" for name in TABLES}
+
+
+def of_breaking():
+    """Deletions of checks, and how many a test saw; mutants made, killed, explained."""
+    deleted = rows("safety/deletions.json")
+    files = rows("safety/mutants.json")["files"].values()
+    return {
+        "deletions": str(len(deleted)),
+        "deletions.red": str(sum(row["red"] for row in deleted)),
+        "mutants": str(sum(file["mutants"] for file in files)),
+        "mutants.killed": str(sum(file["killed"] for file in files)),
+        "mutants.explained": str(sum(file["explained"] for file in files)),
+    }
+
+
+def of_soak():
+    """What the last long soak was, and how much of it was not as it must be."""
+    told = rows("safety/soak.json")
+    return {
+        "soak.minutes": number(told["asked_s"] / 60),
+        "soak.acts": str(sum(told["acts"].values())),
+        "soak.faults": str(sum(told["faults"].values())),
+        "soak.pulses": str(sum(row["pulses"] for row in told["channels"].values())),
+        "soak.differences": str(len(told["differences"])),
+    }
 
 
 def of_faults():
