@@ -23,6 +23,7 @@ from textwrap import shorten
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "host"), str(ROOT / "firmware" / "lib")]
 
+import ledger  # noqa: E402
 from releasing import kept  # noqa: E402
 from rheobase import paths  # noqa: E402
 
@@ -194,6 +195,8 @@ def main(names):
             print(
                 entry.id, "red:" if found["red"] else "GREEN:", found["said"] or found["failed"][0]["how"], flush=True
             )
+    if not names and not green:
+        ledger.made("deletions")
     print(f"{len(wanted) - len(green)} of {len(wanted)} deletions are seen.", *green)
     return 1 if green else 0
 
