@@ -327,7 +327,7 @@ SHOWS = {  # the requirement of docs/safety/requirements.toml that each fault is
     "REQ-017": ("watchdog-expiry",),
     "REQ-018": ("machine-reset",),
     "REQ-020": ("stop-then-start", "start-then-stop"),
-    "REQ-021": ("host-killed", "usb-unplugged", "keep-alive-late-800ms", "keep-alive-late-1100ms", "second-host"),
+    "REQ-021": ("host-killed", "usb-unplugged", "keep-alive-late-800ms", "keep-alive-late-1100ms"),
     "REQ-024": ("ctrl-c", "ctrl-d", "mpremote-connect", "mpremote-exec", "mpremote-soft-reset", "mpremote-reset"),
     "REQ-043": (
         *("clock-changed", "divider-overwritten", "machine-stopped", "leg-raised-on-idle-channel", "guard-stopped"),
@@ -340,6 +340,7 @@ SHOWS = {  # the requirement of docs/safety/requirements.toml that each fault is
     "REQ-045": ("session-state-lost", "session-state-garbage", "amplitude-corrupted"),
     "REQ-052": ("electrode-open", "electrode-short", "electrode-intermittent", "readback-wrong"),
     "REQ-053": ("supply-low",),
+    "REQ-081": ("second-host",),
     "REQ-083": ("host-stops-reading", "flood-requests", "flood-garbage"),
 }
 

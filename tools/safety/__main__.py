@@ -52,7 +52,7 @@ def main():
     for path, text in made.items():
         if not options.check and (not path.exists() or path.read_text() != text):
             path.write_text(text)
-    for gap in [*gaps[:MOST], f"… and {len(gaps) - MOST} more."][: MOST + (len(gaps) > MOST)]:
+    for gap in gaps[:MOST] + [f"… and {len(gaps) - MOST} more."] * (len(gaps) > MOST):
         print(gap, file=sys.stderr)
     counts = f"{len(case.hazards)} hazards, {len(case.requirements)} requirements, {len(proof.layers(run))} tests"
     print(f"{counts}: {'RED' if gaps else 'green'}")
