@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: help demo test safety deletions mutants coverage format lint types image bench benchmark faults presets fuzz tables soup release setup clean
+.PHONY: help demo test safety deletions mutants coverage format lint types image bench benchmark faults presets fuzz soak tables soup release setup clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | while IFS=: read -r name text; do printf '%-10s%s\n' "$$name" "$$text"; done
@@ -75,6 +75,9 @@ mutants: $(READY)  ## safety code broken in every small way: docs/safety/mutants
 FUZZ := PYTHONPATH=host:firmware/lib:tests:tests/e2e $(BIN)/python tests/fuzz/million.py
 fuzz: $(READY)  ## a million mutated lines at each parser, thousands on the image: 15 min; ARGS=device for one run
 	set -e; for run in $(or $(ARGS),device host micropython image); do $(FUZZ) $$run; done
+
+soak: $(READY)  ## 5 min of sessions with acts from a seed: docs/safety/soak.md; ARGS="--minutes 30 --seed 7"
+	$(BIN)/python tests/soak/run.py $(ARGS)
 
 tables: $(READY)  ## what is made of the code: docs/wire.md, list of docs/adr, package.json; ARGS=--check compares
 	$(BIN)/python tools/tables.py $(ARGS)

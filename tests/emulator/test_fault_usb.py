@@ -4,6 +4,8 @@ from dut import MS
 from emulator.fault_session import BOARD, begun, last_edge_ms
 from rheobase.emulator import faults, rawrepl
 
+SOF_RD = 0x50110048
+
 
 def draining_is_not_reading(dut):
     """A host that stops and starts reading of its own accord does not end a fault."""
@@ -99,6 +101,23 @@ def suspended(dut):
 
 def test_an_unplugged_board_is_told_of_suspend_after_3_ms_and_acknowledges_it(armed):
     assert armed(suspended) == [0, 1, 0]
+
+
+def replugged(dut):
+    """Frame numbers every 3 ms from the moment when the cable is back on."""
+    begun(dut, {"after_ms": 30, "usb": "unplugged"}, {"after_ms": 45, "usb": "plugged"}, ms=45.1)
+    seen = []
+    for _ in range(6):
+        seen.append(dut.board.peek(SOF_RD))
+        dut.run_ms(3)
+    return seen
+
+
+def test_no_frame_begins_before_the_bus_reset_of_a_new_plug_is_over(armed):
+    """10 ms: firmware that waits for frames must not hear one before it hears the reset."""
+    before, *_, late, later = armed(replugged)
+    assert armed(replugged)[:4] == [before] * 4
+    assert before != late and late != later
 
 
 def unplugged_reset(dut):

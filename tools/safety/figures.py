@@ -17,7 +17,7 @@ from rheocore import limits, messages
 
 MARK = re.compile(r"(<!--fig ([\w.%-]+)-->)(.*?)(<!--/fig-->)", re.S)
 CITED = re.compile(r"\[(REQ-\d+)\]")
-TABLES = ("faults", "presets", "benchmark", "deletions")
+TABLES = ("faults", "presets", "benchmark", "soak", "deletions")
 MADE = ("matrix.md",)  # pages that are wholly made
 
 
@@ -44,6 +44,7 @@ def all_figures(case, run):
         **margins,
         **of_evidence(),
         **of_breaking(),
+        **of_soak(),
         **of_faults(),
         **of_presets(),
         **of_benchmark(),
@@ -78,6 +79,18 @@ def of_breaking():
         "mutants": str(sum(file["mutants"] for file in files)),
         "mutants.killed": str(sum(file["killed"] for file in files)),
         "mutants.explained": str(sum(file["explained"] for file in files)),
+    }
+
+
+def of_soak():
+    """What the last long soak was, and how much of it was not as it must be."""
+    told = rows("safety/soak.json")
+    return {
+        "soak.minutes": number(told["asked_s"] / 60),
+        "soak.acts": str(sum(told["acts"].values())),
+        "soak.faults": str(sum(told["faults"].values())),
+        "soak.pulses": str(sum(row["pulses"] for row in told["channels"].values())),
+        "soak.differences": str(len(told["differences"])),
     }
 
 

@@ -15,6 +15,7 @@ _SUSPENDED = 1 << 4
 _SUSPEND_NS = 3_000_000  # a bus without frames counts as suspended after this
 _INTR_DEV_SOF = 1 << 17
 _FRAME_NS = 1_000_000
+_RESET_NS = 10_000_000  # a host resets the bus for so long, and begins frames after it (USB 2.0, 7.1.7.5)
 _BUFFER_CONTROL, _AVAILABLE = 0x80, 1 << 10  # of endpoint n IN at 8n in the USB memory
 
 
@@ -32,6 +33,7 @@ class UsbHost:
         self.open = True  # a program holds the port: DTR is up
         self.plugged = True
         self._unplugged_ns = 0
+        self._frames_from_ns = 0  # after a bus reset
         self._gone = False  # the program has died
         self._against = set()  # reasons why the IN endpoint is not drained
         self._outbox = bytearray()
@@ -127,6 +129,7 @@ class UsbHost:
         self._suspend_alarm.cancel()
         self._forget()
         self._against.discard("unplugged")
+        self._frames_from_ns = self._clock.nanos + _RESET_NS
         self.cdc._on_controller_reset()
         self._ctrl.reset_device()
 
@@ -212,13 +215,17 @@ class UsbHost:
         if offset == _SOF_RD:
             self._ctrl._int_raw &= ~_INTR_DEV_SOF
             self._ctrl.check_interrupts()
-            nanos = self._clock.nanos if self.plugged else self._unplugged_ns
+            nanos = self._clock.nanos if self._framing() else self._unplugged_ns
             return int(nanos // _FRAME_NS) & 0x7FF
         return self._read_register(offset)
 
+    def _framing(self):
+        """True while the host begins frames."""
+        return self.plugged and self._clock.nanos >= self._frames_from_ns
+
     def _on_frame(self):
         if self._frames_wanted:
-            if self.plugged:
+            if self._framing():
                 self._ctrl._int_raw |= _INTR_DEV_SOF
                 self._ctrl.check_interrupts()
             self._frame_alarm.schedule(_FRAME_NS)

@@ -1,0 +1,85 @@
+"""The page of a soak's result, made of the result alone. Plays nothing."""
+
+from pathlib import Path
+
+SAFETY = Path(__file__).resolve().parents[2] / "docs" / "safety"
+JSON, MARKDOWN = SAFETY / "soak.json", SAFETY / "soak.md"
+
+_HEAD = """# Soak
+
+Made by `make soak` of [soak.json](soak.json). Do not edit. `make soak ARGS="--minutes 30 --seed 7"` is a night's run.
+
+The real MicroPython image on the emulated RP2040, in simulated time; no hardware has run it. rheo's own session, link
+and record play one session of three channels on it, whose clock is the board's. A seed draws the trains and what
+happens: targets raised and lowered, requests that must be refused, damaged and repeated lines, floods, pauses, late
+channels, collections, a deaf or silent host, pulled cables, opened interlocks, lost leads, Ctrl-C on both sides, a
+stalled and a dead processor. After each end the fault is looked at and cleared, and rheo goes on with what was left.
+Every act is in the log with its simulated time; the same seed is the same run, byte for byte.
+
+An oracle that uses nothing of the firmware's plan, envelope and session looks at every edge, every step of the
+set-points and every line both ways:
+
+- each pulse starts when the protocol's file says, both phases and the gap are as long as it says, to 8 ns; a pulse is
+  cut only by a hard end, and only one;
+- never both legs high; no edge before a start or after an end's bound; nothing starts by itself, and a fault stays
+  until its cause is gone and it is cleared;
+- a set-point rises in the board's steps, never above the target, follows the ramps, and is zero whenever output is off;
+- every state, fault and end that the board tells was asked for or has its cause, and every refusal has its name;
+- pulses told are pulses on the pins, truncated ones too, exactly, after every end;
+- what is left of the session is never more than was not delivered;
+- each record on disk is whole: every event and telemetry line that was on the wire, every act, and no other; its close
+  line says what the board said.
+
+**Charge.** The board adds set-point × width of each pulse. On a plateau the pins' account is exact. On ramps the
+set-point at the pins is known to a step of the DAC (12.2 µA), and a pulse within 8 ms of a step may be counted with
+either: that makes the span in the table, and the board's figure must lie in it.
+
+"""
+
+
+def line(*cells):
+    return "| " + " | ".join(str(cell) for cell in cells) + " |\n"
+
+
+def counted(named):
+    return ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in named.items()) or "none"
+
+
+def text(result):
+    """The result in lines, without the explanations."""
+    out = f"Seed {result['seed']}: {result['asked_s']:g} s of output asked for, {result['delivered_s']:g} s delivered, "
+    out += (
+        f"{result['simulated_s']:g} s simulated, {result['sessions']} records, {result['connections']} connections.\n\n"
+    )
+    head = ("pulses", "counted", "told", "cut", "cut told", "charge told, µC", "charge by the pins, µC")
+    out += line("channel", *head) + "|---" * 8 + "|\n"
+    for n, row in result["channels"].items():
+        told_for = row["counted"]
+        least, most = told_for["charge_by_pins_uc"]
+        (whole, cut), (told, told_cut) = told_for["pins"], told_for["told"]
+        charge = (f"{told_for['charge_uc']:.3f}", f"{least:.3f} to {most:.3f}")
+        out += line(n, row["pulses"], whole, told, cut, told_cut, *charge)
+    out += (
+        "\nPulses: all on the pins. Counted: those on the pins of the sessions whose counts the board could be asked\n"
+    )
+    out += f"for afterwards; of {result['counts_lost_with_a_reset']} a reset or Ctrl-C has taken them, as it must.\n"
+    worst = result["worst_ns"]
+    out += f"\n- off by at most: start {worst['start']} ns, phases {worst['phase']} ns, gap {worst['gap']} ns\n"
+    out += f"- acts: {counted(result['acts'])}\n- ends: {counted(result['ends'])}\n"
+    out += f"- faults: {counted(result['faults'])}\n"
+    latest = ", ".join(f"{what.replace('_', ' ')} {ms:g} ms" for what, ms in result["latest_ms"].items())
+    out += f"- latest edge after its cause: {latest or 'none'}\n"
+    if result["free_bytes"]:
+        out += "- free on the board: {} bytes after the first session, {} after the last\n".format(
+            *result["free_bytes"]
+        )
+    out += f"- telemetry that did not fit and left its number out: {result['telemetry_left_out']}\n"
+    out += f"- differences: {len(result['differences']) or 'none'}\n"
+    return out + "".join(f"  - {sentence}\n" for sentence in result["differences"])
+
+
+def markdown(result):
+    """The page."""
+    return (
+        _HEAD + text(result) + f"\nImage {result['image'][:16]}, everything seen {result['digest'][:16]} (SHA-256).\n"
+    )

@@ -1,0 +1,382 @@
+"""What the pins may do in a soak, pulse by pulse and set-point by set-point, from the words of the contract alone.
+
+Edges are consumed as they come; nothing of rheocore's plan, session or envelope is used. What a protocol's file
+commands is told by presets.commanded. Times in ns unless a name says otherwise. `say(t_ns, sentence)` takes what is
+wrong.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from presets import commanded
+
+MS = 1_000_000
+EDGE_NS = 8  # one clock: what an edge may lie off its tick
+TOGETHER_NS = 100  # between the first pulses of channels started together
+LAG_NS = 90 * MS  # set-point behind its ramp: passes of 20 ms, a collection, a flood of requests
+TAKEN_NS = 8 * MS  # a pulse that begins so shortly before a step of the set-point may be charged with either
+ITEM_US = 16_000  # what was delivered is known to one item
+SILENT_NS = 1200 * MS
+
+# what ends output: (bound, may cut a pulse, the names that the board may give it)
+ENDS = {
+    "interlock": (100, True, ("interlock_open",)),
+    "ctrl_c": (10 * MS, True, ("host_break",)),
+    "stop": (15 * MS, False, ("stop_command", "operator_interrupt", "operator_key")),
+    "pause": (15 * MS, False, ()),
+    "stall": (200 * MS, False, ("underrun",)),
+    "dead": (200 * MS, False, ("watchdog",)),
+    "reset": (0, True, ("reset",)),
+    "open": (1040 * MS, False, ("electrode_open",)),  # one period at the slowest rate here and two passes
+}
+
+
+@dataclass
+class Cause:
+    """Something that must end output: what, since when, until when at the latest."""
+
+    what: str
+    t_ns: int
+    by_ns: int
+    cuts: bool
+    names: tuple
+
+
+class Stretch:
+    """One channel's output from a start or resume on. doc: its protocol's file; least_us, most_us: how long it is."""
+
+    def __init__(self, doc, least_us, most_us):
+        self.doc, self.least_us, self.most_us = doc, least_us, most_us
+        self.began_ns = None
+        self.asked = pulses(doc, most_us)
+        self.played = 0
+
+    def done(self):
+        """True if every pulse that this stretch must have was there."""
+        return self.played >= sum(1 for _ in pulses(self.doc, self.least_us))
+
+    def share(self, t_ns):
+        """(lowest, highest) share of the target in the last LAG_NS."""
+        at_us = (t_ns - self.began_ns) // 1000
+        there = [share(self.doc, end, at_us - back) for end in (self.least_us, self.most_us) for back in _BACK_US]
+        return min(there), max(there)
+
+
+_BACK_US = tuple(range(-15_000, LAG_NS // 1000 + 1, 15_000))
+
+
+def windows(doc, length_us):
+    """[(start, end)] in us of what has pulses in a train of this length: all of it, or each contraction."""
+    if "on_s" not in doc["envelope"]:
+        return [(0, length_us)]
+    on_us, off_us = (round(doc["envelope"][key] * 1_000_000) for key in ("on_s", "off_s"))
+    return [(at, min(at + on_us, length_us)) for at in range(0, length_us, on_us + off_us)]
+
+
+def pulses(doc, length_us):
+    """(start from the first pulse's, width) in us of every pulse of a train of this length."""
+    gap = doc["train"]["gap_us"]
+    for start, end in windows(doc, length_us):
+        at = start
+        for width, interval in commanded._intervals(doc["train"]):
+            if at + 2 * width + gap + commanded.DEAD_US > end:
+                break
+            yield at, width
+            at += interval
+
+
+def share(doc, length_us, at_us):
+    """Amplitude at a time from the first pulse, as a share of the target: ramps of train and contraction."""
+    up_us, down_us, on_us, off_us = (
+        round(doc["envelope"].get(key, 0) * 1_000_000) for key in ("ramp_up_s", "ramp_down_s", "on_s", "off_s")
+    )
+    if not 0 <= at_us < length_us:
+        return 0.0
+    level = min(1.0, at_us / up_us, (length_us - at_us) / down_us)
+    if on_us:
+        at_us %= on_us + off_us
+        level = max(0.0, min(level, at_us / up_us, (on_us - at_us) / down_us))
+    return level
+
+
+@dataclass
+class Channel:
+    """One channel on the pins: the pulse in play, and what it has delivered since `configure`."""
+
+    n: int
+    stretch: Stretch | None = None
+    legs: dict = field(default_factory=lambda: {"A": 0, "B": 0})
+    stage: str = "rest"  # or "a", "gap", "b"
+    width_us: int = 0
+    rose_ns: int = 0
+    at_ns: int = 0  # last edge
+    whole: int = 0
+    cut: int = 0
+    ua: float = 0.0
+    ua_ns: int = 0
+    target_ua: int = 0
+    before_ua: tuple = (0, 0)  # lowest and highest target since the set-point stood at one
+    changed_ns: int = 0  # of the target
+    asked_ua: int | None = None  # a change that is not answered yet
+    least_pc: int = 0  # charge of one phase, summed: at least, at most
+    most_pc: int = 0
+    recent: deque = field(default_factory=deque)  # [t_ns, width_us, least_ua, most_ua] not settled yet
+    rises: deque = field(default_factory=lambda: deque(maxlen=64))  # (t_ns, most pC) of the last pulses
+    order: tuple | None = None  # what `configure` asked for, or what is left of it
+    begun: bool = False  # started in this session
+
+    def tally(self, before_ns):
+        """Settle the charge of the pulses that began before then."""
+        while self.recent and self.recent[0][0] < before_ns:
+            _t, width_us, least_ua, most_ua = self.recent.popleft()
+            self.least_pc += int(least_ua * width_us)
+            self.most_pc += -int(-most_ua * width_us // 1)
+
+    def since(self, t_ns):
+        """(pulses, most charge in pC) of those that began at t_ns or later, within the last 64."""
+        late = [pc for rose_ns, pc in self.rises if rose_ns >= t_ns]
+        return len(late), sum(late)
+
+    def charge_pc(self):
+        """(at least, at most) of all pulses so far."""
+        least = sum(int(least * width) for _t, width, least, _most in self.recent)
+        most = sum(-int(-most * width // 1) for _t, width, _least, most in self.recent)
+        return self.least_pc + least, self.most_pc + most
+
+
+class Pins:
+    """All channels of `board` (its description). say(t_ns, sentence): something is wrong."""
+
+    def __init__(self, board, say):
+        self.say = say
+        self.step_ua = board["full_scale_ua"] * 5 // 1000
+        self.dac_ua = board["full_scale_ua"] / (board["dac_top"] + 1)
+        self.channels = {c["n"]: Channel(c["n"]) for c in board["channels"]}
+        self.causes = []
+        self.heard_ns = None  # the last keep-alive with the right token that can have arrived
+        self.first_ns = None  # first pulse of those started together
+        self.live_ns = 0  # of all stretches that are over
+        self.began_ns = None
+        self.last_ns = 0  # last edge of any leg
+        self.total = {n: [0, 0, 0, 0] for n in self.channels}  # whole, cut, charge at least, at most: whole soak
+        self.dead = False  # the processor: a set-point may stand until the watchdog
+        self.worst_ns = {"start": 0, "phase": 0, "gap": 0}
+        self.late_ns = {}  # what: latest edge after its cause
+
+    # -- told by the wire ------------------------------------------------------------------------------------------
+
+    def configured(self, parts):
+        """A session: {n: (doc, target_ua, length_us)}. What was delivered before goes into the totals."""
+        self.settle()
+        for n, channel in self.channels.items():
+            doc, ua, length_us = parts.get(n, (None, 0, 0))
+            self.channels[n] = Channel(n, ua=channel.ua, ua_ns=channel.ua_ns, target_ua=ua, before_ua=(ua, ua))
+            self.channels[n].order = doc and (doc, length_us, length_us)
+
+    def settle(self):
+        """Put what the session delivered into the totals."""
+        for n, channel in self.channels.items():
+            for i, much in enumerate(self.delivered(n)):
+                self.total[n][i] += much
+            channel.whole = channel.cut = channel.least_pc = channel.most_pc = 0
+
+    def delivered(self, n):
+        """(whole, cut, charge in pC at least, at most) of a channel since `configure`; output is off."""
+        channel = self.channels[n]
+        channel.tally(1 << 62)
+        return channel.whole, channel.cut, channel.least_pc, channel.most_pc
+
+    def play(self, numbers, t_ns):
+        """These channels have leave to begin: a start or a resume is on its way."""
+        if not self.playing():
+            self.causes.clear()
+            self.first_ns = None
+        for n in numbers:
+            self.channels[n].stretch = Stretch(*self.channels[n].order)
+
+    def playing(self):
+        return [c for c in self.channels.values() if c.stretch]
+
+    def cause(self, what, t_ns, bound_ns=None):
+        """Something happens that must end output; bound_ns: within so long, where it is not the usual."""
+        usual_ns, cuts, names = ENDS[what]
+        bound_ns = usual_ns if bound_ns is None else bound_ns
+        self.causes.append(Cause(what, t_ns, t_ns + bound_ns, cuts, names))
+
+    def heard(self, t_ns):
+        self.heard_ns = t_ns
+
+    def ended(self, t_ns):
+        """Output is over, the board says: from here on no edge, and every set-point zero."""
+        for channel in self.playing():
+            if channel.stage != "rest":
+                self._cut(channel, t_ns)
+            if any(channel.legs.values()):
+                self.say(t_ns, f"channel {channel.n}: a leg is high and the output is said to be over")
+            stretch, channel.stretch = channel.stretch, None
+            if stretch.began_ns is not None:
+                end_ns = min([c.t_ns for c in self.causes] + [t_ns])
+                self._shorten(channel, stretch, end_ns, t_ns)
+        if self.began_ns is not None:
+            self.live_ns += max(0, self.last_ns - self.began_ns)
+            self.began_ns = None
+        self.must_be_zero(t_ns)
+
+    def must_be_zero(self, t_ns):
+        for channel in self.channels.values():
+            if channel.ua:
+                self.say(t_ns, f"channel {channel.n}: a set-point of {channel.ua:.0f} uA and no output")
+
+    def over(self, t_ns):
+        """The trains are over by themselves: each must have had all its pulses."""
+        for channel in self.playing():
+            if not channel.stretch.done():
+                self.say(t_ns, f"channel {channel.n}: the session is over after {channel.stretch.played} pulses")
+
+    def all_done(self):
+        return all(c.stretch.done() for c in self.playing())
+
+    def _shorten(self, channel, stretch, from_ns, to_ns):
+        """What is left of a channel's train after a stretch that ended between these two times."""
+        doc, least_us, most_us = channel.order
+        played = [max(0, t - stretch.began_ns) // 1000 for t in (from_ns, to_ns)]
+        channel.order = (doc, max(0, least_us - played[1] - ITEM_US), max(0, most_us - played[0] + 100))
+
+    # -- edges -----------------------------------------------------------------------------------------------------
+
+    def edge(self, t_ns, n, leg, level):
+        channel = self.channels[n]
+        channel.legs[leg] = level
+        self.last_ns = t_ns
+        if channel.legs["A"] and channel.legs["B"]:
+            self.say(t_ns, f"channel {n}: both legs are high")
+        for cause in self.causes:
+            if t_ns > cause.by_ns:
+                self.say(t_ns, f"channel {n}: an edge {(t_ns - cause.t_ns) / MS:.3f} ms after {cause.what}")
+            else:
+                self.late_ns[cause.what] = max(self.late_ns.get(cause.what, 0), t_ns - cause.t_ns)
+        if self.heard_ns is not None and t_ns - self.heard_ns > SILENT_NS:
+            self.say(t_ns, f"channel {n}: an edge {(t_ns - self.heard_ns) / MS:.0f} ms after the last keep-alive")
+        if channel.stretch is None:
+            return self.say(t_ns, f"channel {n}: leg {leg} moves to {level} and nothing was started")
+        {("A", 1): self._a_rises, ("A", 0): self._a_falls, ("B", 1): self._b_rises, ("B", 0): self._b_falls}[
+            leg, level
+        ](t_ns, channel)
+        channel.at_ns = t_ns
+
+    def _a_rises(self, t_ns, channel):
+        stretch = channel.stretch
+        if channel.stage != "rest":
+            self.say(t_ns, f"channel {channel.n}: a pulse begins and the one before is in its stage {channel.stage}")
+        if stretch.began_ns is None:
+            stretch.began_ns = t_ns
+            if self.first_ns is None:
+                self.first_ns = self.began_ns = t_ns
+        at_us, width_us = next(stretch.asked, (None, 0))
+        if at_us is None:
+            return self.say(t_ns, f"channel {channel.n}: a pulse more than was asked for")
+        self._compare(t_ns, channel, "start", t_ns - stretch.began_ns, at_us * 1000)
+        channel.stage, channel.rose_ns, channel.width_us = "a", t_ns, width_us
+        stretch.played += 1
+        channel.whole += 1
+        self._judge_set_point(t_ns, channel)
+        channel.tally(t_ns - TAKEN_NS)
+        channel.recent.append([t_ns, width_us, *self._ua(t_ns, channel)])
+        channel.rises.append((t_ns, width_us * (int(channel.ua + self.dac_ua) + self.step_ua)))
+
+    def _compare(self, t_ns, channel, what, is_ns, be_ns):
+        off_ns = abs(is_ns - be_ns)
+        if off_ns > EDGE_NS:
+            self.say(t_ns, f"channel {channel.n}: {what} at {is_ns / 1000} us, commanded {be_ns / 1000} us")
+        self.worst_ns[what] = max(self.worst_ns[what], off_ns)
+
+    def _phase_over(self, t_ns, channel):
+        """A phase has ended: whole, or cut by something that may cut."""
+        since_ns = t_ns - channel.at_ns
+        if since_ns < channel.width_us * 1000 - EDGE_NS and any(c.cuts for c in self.causes):
+            return self._cut(channel, t_ns)
+        self._compare(t_ns, channel, "phase", since_ns, channel.width_us * 1000)
+        return True
+
+    def _a_falls(self, t_ns, channel):
+        if channel.stage != "a":
+            return self.say(t_ns, f"channel {channel.n}: leg A falls in stage {channel.stage}")
+        if self._phase_over(t_ns, channel):
+            channel.stage = "gap"
+
+    def _b_rises(self, t_ns, channel):
+        if channel.stage != "gap":
+            return self.say(t_ns, f"channel {channel.n}: leg B rises in stage {channel.stage}")
+        channel.stage = "b"
+        self._compare(t_ns, channel, "gap", t_ns - channel.at_ns, channel.stretch.doc["train"]["gap_us"] * 1000)
+
+    def _b_falls(self, t_ns, channel):
+        if channel.stage != "b":
+            return self.say(t_ns, f"channel {channel.n}: leg B falls in stage {channel.stage}")
+        if self._phase_over(t_ns, channel):
+            channel.stage = "rest"
+
+    def _cut(self, channel, t_ns):
+        """The pulse in play was cut: only what may cut may have done it, and once."""
+        channel.stage = "rest"
+        channel.whole -= 1
+        channel.cut += 1
+        if channel.recent and channel.recent[-1][0] == channel.rose_ns:
+            channel.recent[-1][2] = 0  # the board may count its charge or not: it flowed in part
+        if not any(c.cuts and c.t_ns <= t_ns and c.by_ns >= channel.rose_ns for c in self.causes):
+            self.say(t_ns, f"channel {channel.n}: a pulse was cut and nothing happened that may cut")
+
+    # -- set-points ------------------------------------------------------------------------------------------------
+
+    def set_point(self, t_ns, n, ua):
+        channel = self.channels[n]
+        if ua > channel.ua:
+            if channel.stretch is None:
+                self.say(t_ns, f"channel {n}: the set-point rises to {ua:.0f} uA and nothing was started")
+            if ua - channel.ua > self.step_ua + self.dac_ua:
+                self.say(t_ns, f"channel {n}: the set-point steps from {channel.ua:.0f} to {ua:.0f} uA")
+            most_ua = max(channel.target_ua, channel.asked_ua or 0)
+            if ua > most_ua + 1e-6:
+                self.say(t_ns, f"channel {n}: the set-point rises to {ua:.0f} uA, the target is {most_ua} uA")
+        if channel.ua - ua <= self.step_ua + self.dac_ua:  # a step of the ramp; an end drops it to zero
+            for pulse in channel.recent:
+                if t_ns - pulse[0] <= TAKEN_NS:
+                    pulse[2], pulse[3] = min(pulse[2], ua), max(pulse[3], ua + self.dac_ua)
+        channel.ua, channel.ua_ns = ua, t_ns
+
+    def aim(self, n, ua, t_ns):
+        """The board has taken a new target."""
+        channel = self.channels[n]
+        if ua == channel.target_ua:
+            return
+        known = (channel.target_ua,) if self._settled(t_ns, channel) else (channel.target_ua, *channel.before_ua)
+        channel.before_ua = min(known), max(known)
+        channel.target_ua, channel.changed_ns = ua, t_ns
+
+    def _settled(self, t_ns, channel):
+        """True if the set-point has had the time to walk from one target to the other."""
+        passes = max(abs(channel.target_ua - ua) for ua in channel.before_ua) // self.step_ua + 1
+        return t_ns - channel.changed_ns > LAG_NS + passes * 30 * MS
+
+    def _range(self, t_ns, channel):
+        least, most = channel.stretch.share(t_ns)
+        ends = [channel.target_ua]
+        if not self._settled(t_ns, channel):
+            ends += [*channel.before_ua, channel.target_ua if channel.asked_ua is None else channel.asked_ua]
+        return min(ends) * least, max(ends) * most
+
+    def _judge_set_point(self, t_ns, channel):
+        least_ua, most_ua = self._range(t_ns, channel)
+        off_ua = self.dac_ua + channel.target_ua / 1024 + 1  # its step, and the ramp's
+        if not least_ua - off_ua <= channel.ua <= most_ua + off_ua:
+            self.say(
+                t_ns,
+                f"channel {channel.n}: a set-point of {channel.ua:.0f} uA, commanded {least_ua:.0f} to {most_ua:.0f}",
+            )
+
+    def _ua(self, t_ns, channel):
+        """(least, most) set-point of a pulse that begins now, in uA: exact on the plateau, where it is the target."""
+        least, most = self._range(t_ns, channel)
+        if least == most == channel.target_ua:
+            return least, most
+        return channel.ua, channel.ua + self.dac_ua
