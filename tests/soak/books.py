@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from rheobase import record
 from rheocore import messages
 
+_DELIVERED = ("channels", "duration_ms", "stop_reason", "fault")
+
 
 @dataclass
 class Seen:
     """told, telemetry: events and telemetry on the wire since the port was opened. unread: how many of the last of
     them rheo may not have read yet. done: the operator's acts that rheo must have put down, [(event, {fields})].
-    channels: configured ones. result: the board's, as rheo had it, or None. failed: rheo ended with an error."""
+    channels: configured ones. result: the board's, as rheo had it, or None. answered: the last on the wire.
+    failed: rheo ended with an error."""
 
     told: list
     telemetry: list
@@ -18,6 +21,7 @@ class Seen:
     done: list
     channels: list
     result: dict | None
+    answered: dict | None
     stop_reason: str | None
     failed: bool
 
@@ -64,6 +68,10 @@ def _close(reader, seen):
     wrong = []
     if not closed:
         return ["the record has no close line"]
+    if result is None and not seen.failed:
+        wrong.append("rheo ended without an error and without the board's result")
+    if result is not None and any(result[name] != (seen.answered or {}).get(name) for name in _DELIVERED):
+        wrong.append(f"rheo had the result {result}, on the wire was {seen.answered}")
     if result is not None:
         for n, row in result["channels"].items():
             kept = {name: closed["channels"][n][name] for name in row}

@@ -9,10 +9,10 @@ from collections import Counter
 from rheobase import order
 from rheobase.emulator import EmulatedBoard
 from rheobase.emulator.fault_python import python_ready
-from rheobase.link import greeting
 from rheobase.link.client import RpcError
 from rheocore import messages
-from soak import books, draw
+from soak import draw
+from soak.afterwards import PASS_MS, RESET_MS, Afterwards
 from soak.host import Host
 from soak.operator_acts import OperatorActs
 from soak.oracle import MS, Oracle
@@ -20,10 +20,7 @@ from soak.world_acts import OUTAGES, WorldActs
 
 LEAST_MS = 3_000  # a rest shorter than this is not played
 LATE_MS = 8_000  # a late channel's train is so much shorter
-PASS_MS = 40  # an end counts from the pass of the loop in which it is found
-RESET_MS = 320  # what a reset may forget to count: its note is 100 ms old at most, and 200 ms of items go on
 LEAK_BYTES = 4_096  # of 206 kB: what a collection does not find varies by so much
-_SPARE = 1_960  # free bytes at the end of the mailbox
 
 
 class Sink(list):
@@ -34,7 +31,7 @@ class Sink(list):
         self.append = take
 
 
-class Soak(OperatorActs, WorldActs):
+class Soak(OperatorActs, WorldActs, Afterwards):
     """One run. output_ms: of the session that is asked for. say(text): each line of the log."""
 
     def __init__(self, image_bin, seed, output_ms, log_dir, say=lambda text: None, keep=False, weights=None):
@@ -50,7 +47,7 @@ class Soak(OperatorActs, WorldActs):
         self.faults = Counter()
         self.ends = Counter()
         self.connections = self.sessions = 0
-        self.memory = []
+        self.memory = []  # free bytes, of one boot after another
         self.done = []  # what rheo must have put down of the session that plays
         self.records = []  # (path, books.Seen where everything is kept)
         self.told = {str(n): [0, 0, 0] for n in self.oracle.pins.channels}  # by the board: whole, cut, nC
@@ -58,6 +55,8 @@ class Soak(OperatorActs, WorldActs):
         self.untold = 0  # sessions whose counts a reset has taken
         self.remainder_ms = output_ms
         self.fresh = True  # the mailbox is there
+        self.forgot = False  # the board has been booted since its last session
+        self.end_act = None  # the act that ends the session, drawn
 
     # -- small things ------------------------------------------------------------------------------------------------
 
@@ -85,10 +84,16 @@ class Soak(OperatorActs, WorldActs):
             answer, data = "yes", {}
         except RpcError as error:
             answer, data = error.name, error.data
+        if self.host.session and not self.on():
+            return data  # its end came first
         self.claim(answer == name, f"{method} {params} is answered with {answer}, not {name}")
         if why:
             self.claim(data.get("why") == why, f"{method} {params} is refused by {data.get('why')}, not {why}")
         return data
+
+    def on(self):
+        """True while a session is on the board, as told."""
+        return self.oracle.wire.state in messages.BUSY
 
     # -- the whole ---------------------------------------------------------------------------------------------------
 
@@ -116,8 +121,8 @@ class Soak(OperatorActs, WorldActs):
             }  # fmt: skip
         most_ns = self.asked_ms * MS + PASS_MS * MS * self.sessions + RESET_MS * MS * self.resets
         self.claim(pins.live_ns <= most_ns, f"{pins.live_ns / MS} ms were delivered of {self.asked_ms}")
-        if self.memory:
-            self.claim(self.memory[-1] > self.memory[0] - LEAK_BYTES, f"free bytes: {self.memory}")
+        for boot in self.memory:
+            self.claim(boot[-1] > boot[0] - LEAK_BYTES, f"free bytes: {boot}")
         return {
             "seed": self.seed,
             "asked_s": self.asked_ms / 1000,
@@ -132,7 +137,7 @@ class Soak(OperatorActs, WorldActs):
             "channels": channels,
             "worst_ns": dict(pins.worst_ns),
             "latest_ms": {what: round(ns / MS, 3) for what, ns in sorted(pins.late_ns.items())},
-            "free_bytes": [self.memory[0], self.memory[-1]] if self.memory else [],
+            "free_bytes": [[boot[0], boot[-1]] for boot in self.memory],
             "telemetry_left_out": self.oracle.wire.left_out,
             "digest": self.oracle.digest(),
             "differences": [f"{t_ns / 1e9:.6f} s: {sentence}" for t_ns, sentence in self.oracle.wrong],
@@ -144,7 +149,7 @@ class Soak(OperatorActs, WorldActs):
             self.host.close()
             self.tell("connected")
             python_ready(self.board)
-            self.fresh = True
+            self.fresh, self.forgot = True, True
         self.connections += 1
         self.tell("connected")
         return self.host.open()
@@ -184,18 +189,23 @@ class Soak(OperatorActs, WorldActs):
             orders[n] = (doc, made.amplitude_ua, ms * 1000)
         self.tell("orders", orders)
         self.began_ns = self.board.now_ns
-        self.live_before_ns = self.oracle.pins.live_ns
+        pins = self.oracle.pins
+        self.live_before_ns, self.most_before_ns = pins.live_ns, pins.most_ns
         self.waiting, self.parts, self.ending = late, {p.n: p for p in parts}, False
-        self.done, self.was_reset = [], False
+        self.done, self.was_reset, self.forgot, self.end_act = [], False, False, None
         trains = ", ".join(f"{p.n}: {p.protocol['train']} {p.amplitude_ua} uA" for p in parts)
         self.log("session", f"{duration_ms} ms, late {late}; {trains}")
         board.call = self._starting(board, late, board.call)
         wanted = order.Order(parts, {}, [], yes=True)
         self.soon(100)
+        if late:  # the acts drawn seldom find it in time
+            number = self.sessions
+            self.later(rng.randrange(500, LATE_MS - 1_500), lambda: self.late_comes(number))
         session = self.host.play(board, wanted, self.log_dir, is_new, self.act)
         self.log("over", f"{session.stop_reason} {session.error or ''} {session.result and session.result['channels']}")
         self.ends[session.stop_reason or "none"] += 1
         self.judge_books(session)
+        self.judge_end(session)
         self.board.run_for(max(0, self.outage_ns - self.board.now_ns))
         if self.was_reset:
             self.board.run_until(lambda: self.board.engine.resets > self.booted, 3_000 * MS)
@@ -211,90 +221,6 @@ class Soak(OperatorActs, WorldActs):
             return call(method, params, **options)
 
         return start
-
-    def judge_books(self, session):
-        """The record on disk against what was seen."""
-        wire = self.oracle.wire
-        unread = (self.host.port.inbox if self.host.port else b"") + session.client._buffer
-        seen = books.Seen(
-            list(wire.told), list(wire.telemetry), unread.count(b'"jsonrpc"'), self.done, session.order.channels,
-            session.result, session.stop_reason, session.error is not None,
-        )  # fmt: skip
-        for sentence in books.compare(session.journal.path, seen):
-            self.claim(False, f"record {session.journal.id}: {sentence}")
-        self.records.append((session.journal.path, seen if self.oracle.seen is not None else None))
-
-    # -- between two sessions ----------------------------------------------------------------------------------------
-
-    def after_an_end(self, board):
-        """Whatever ended the last session: nothing starts by itself, a fault stays until its cause is gone."""
-        client = board.client
-        for n in self.parts:
-            self.board.set_load(n, "1000")
-        status = board.status()
-        state, fault = status["state"], status["fault"]
-        self.take_counts(board.call("result"))
-        self.expect_no_start(client, state)
-        if state == "fault":
-            self.faults[fault] += 1
-            self.log("fault", fault)
-            if not self.closed:
-                self.expect(client, "not_gone", "clear_fault")
-                self.set_interlock(True)
-                self.board.run_for(self.rng.randrange(1, 80) * MS)
-            cleared = board.call("clear_fault")
-            self.claim(cleared == {"state": "idle", "confirmed": True}, f"clear_fault is answered with {cleared}")
-        self.tell("clear")
-        self.sample_memory()
-        if self.rng.random() < 0.5 or not self.fresh:
-            self.host.close()
-            board = self.connect()
-        else:
-            board.info = greeting.hello(client)
-        return board
-
-    def take_counts(self, result):
-        """What the last session delivered, by the board's word after it: the oracle has held it against the pins."""
-        self.untold += not result["channels"]
-        for n, row in result["channels"].items():
-            for i, name in enumerate(("pulses", "truncated", "charge_nc")):
-                self.told[n][i] += row[name]
-            for i, much in enumerate(self.oracle.pins.delivered(int(n))):
-                self.there[n][i] += much
-
-    def expect_no_start(self, client, state):
-        name = "bad_token"
-        self.expect(client, name, "start", {"token": self.oracle.wire.token or 1})
-        if state == "fault":
-            self.expect(client, "fault", "configure", {"channels": {"1": {}}})
-            self.expect(client, "fault", "arm")
-        else:
-            self.expect(client, "wrong_state", "arm")
-
-    def judge_remainder(self, left_ms):
-        """What may still run is what was not delivered: by the pins, to a pass, a reset's note and the rests."""
-        live_ms = (self.oracle.pins.live_ns - self.live_before_ns) / MS
-        most_ms = self.remainder_ms - live_ms + (RESET_MS if self.was_reset else PASS_MS)
-        self.claim(left_ms <= most_ms, f"{left_ms} ms are left, by the pins {most_ms:.1f} at most")
-
-    def refuse_more_than_is_left(self, board, left_ms):
-        part, _doc = draw.part(self.rng, 1, "soak_more", left_ms + 1, self.board.board)
-        self.expect(board.client, "refused", "configure", {"channels": {"1": part.cfg}, "new": 0}, "limit_remainder")
-
-    def sample_memory(self):
-        """Free heap of the board after a collection, through the mailbox; none after a reset of the board."""
-        mailbox = self.board.mailbox
-        if mailbox is None or mailbox.gone or not self.fresh:
-            return
-        at = mailbox._at + _SPARE
-        source = f"import gc, machine\ngc.collect()\nmachine.mem32[{0x20000000 + at}] = gc.mem_free()"
-        mailbox._emulated.mcu.sram[at : at + 4] = b"\0\0\0\0"
-        mailbox.load(source, mailbox.run)
-        self.board.run_for(150 * MS)
-        free = int.from_bytes(self.board.mcu.sram[at : at + 4], "little")
-        if free:
-            self.memory.append(free)
-            self.log("free", free)
 
     # -- acts --------------------------------------------------------------------------------------------------------
 
@@ -314,13 +240,16 @@ class Soak(OperatorActs, WorldActs):
             return self.soon()  # two short ones together would be a long one
         in_world = getattr(self, "world_" + name, None)
         if in_world:
-            self.acts[name] += 1
             self.log(name)
-            in_world()
+            self.count(name, in_world())
             if not self.ending:
                 self.soon()
         else:
             self.host.keys.names.append(name)
+
+    def late_comes(self, number):
+        if number == self.sessions and not self.ending:
+            self.host.keys.names.append("late_comes")
 
     def soon(self, least_ms=60):
         """Draw when the next act of this session comes."""
@@ -329,8 +258,21 @@ class Soak(OperatorActs, WorldActs):
 
     def act(self, session, name):
         """An act of the operator: comes from the session's own loop."""
-        self.acts[name] += 1
+        if not self.on():
+            return  # the board has told the end, and rheo has not read it yet
+        if name == "late_comes":  # beside those that are drawn
+            return self.count("late", self.do_late(session))
         self.log(name)
-        getattr(self, "do_" + name)(session)
+        done = None
+        try:
+            done = getattr(self, "do_" + name)(session)
+        finally:
+            self.count(name, done)
         if not self.ending:
             self.soon()
+
+    def count(self, name, done):
+        """An act counts where there was something to do."""
+        self.acts[name] += done is not False
+        if self.ending:
+            self.end_act = name

@@ -8,7 +8,7 @@ import contextlib
 from rheobase import served
 from rheobase.errors import RheoError
 from rheobase.link import greeting
-from rheocore import frames, limits
+from rheocore import frames, limits, messages
 from soak import draw
 from soak.oracle import MS
 
@@ -29,13 +29,14 @@ class OperatorActs:
         try:
             self.claim(session.aim(n, ua), f"channel {n} is not aimed at {ua}")
         except RheoError as error:
-            return self.claim(False, f"channel {n} at {ua} uA: {error.message}")
+            return self.claim(not self.on(), f"channel {n} at {ua} uA: {error.message}")
         self.done.append(("amplitude", {"channel": n, "ua": ua}))
 
     def do_raise(self, session):
         n, ua = self.pick(session)
-        if ua < self.cap(n):
-            self.aim(session, n, self.rng.randrange(ua, min(self.cap(n), ua + STEP_UA) + 1))
+        if ua >= self.cap(n):
+            return False
+        self.aim(session, n, self.rng.randrange(ua, min(self.cap(n), ua + STEP_UA) + 1))
 
     def do_lower(self, session):
         n, ua = self.pick(session)
@@ -47,8 +48,9 @@ class OperatorActs:
 
     def do_raise_too_much(self, session):
         n, ua = self.pick(session)
-        if ua + STEP_UA < limits.amplitude_max_ua(self.parts[n].cfg, self.board.board)[1]:
-            self._ask_for(session, n, ua + STEP_UA + self.rng.choice((1, 500)), "refused", "limit_step")
+        if ua + STEP_UA >= limits.amplitude_max_ua(self.parts[n].cfg, self.board.board)[1]:
+            return False
+        self._ask_for(session, n, ua + STEP_UA + self.rng.choice((1, 500)), "refused", "limit_step")
 
     def do_above_all(self, session):
         n, _ua = self.pick(session)
@@ -99,21 +101,27 @@ class OperatorActs:
         return frames.encode({"jsonrpc": "2.0", "id": ident, "method": method, "params": params})
 
     def do_repeat(self, session):
-        """The same line twice: answered twice, done once."""
+        """The same line twice: answered twice, done once. Another result would have other figures."""
         client = session.client
-        n, ua = self.pick(session)
-        self.aim(session, n, ua // 2)
-        params = {"token": client.token, "channel": n, "ua": ua // 2}
+        if self.rng.random() < 0.5:
+            n, ua = self.pick(session)
+            self.aim(session, n, ua // 2)
+            method, params = "amplitude", {"token": client.token, "channel": n, "ua": ua // 2}
+        else:
+            session.board.call("result")
+            method, params = "result", {}
         for _ in range(self.rng.randrange(1, 4)):
-            self.host.port.send(self._line(session, "amplitude", params, client._next_id - 1))
+            self.wait_ms(session, 60)
+            self.host.port.send(self._line(session, method, params, client._next_id - 1))
         self.wait_ms(session, 60)
 
     def do_stale(self, session):
         """An id from before: refused, whatever it asks for."""
         client = session.client
-        if client._next_id > 3:
-            self.host.port.send(self._line(session, "pause", {}, self.rng.randrange(1, client._next_id - 1)))
-            self.wait_ms(session, 60)
+        if client._next_id <= 3:
+            return False
+        self.host.port.send(self._line(session, "pause", {}, self.rng.randrange(1, client._next_id - 1)))
+        self.wait_ms(session, 60)
 
     def do_garbage(self, session):
         junk = bytes(
@@ -127,9 +135,10 @@ class OperatorActs:
         line = bytearray(self._line(session, "stop", {}, session.client._next_id))
         at = self.rng.randrange(len(line) - 1)
         line[at] ^= 1 << self.rng.randrange(7)
-        if not {3, 10, 13} & {line[at]}:
-            self.host.port.send(bytes(line))
-            self.wait_ms(session, 40)
+        if line[at] in (3, 10, 13):
+            return False
+        self.host.port.send(bytes(line))
+        self.wait_ms(session, 40)
 
     def do_too_long(self, session):
         self.host.port.send(b"{" + b"x" * self.rng.randrange(2050, 4000) + b"\n")
@@ -151,22 +160,32 @@ class OperatorActs:
 
     def do_late(self, session):
         """A waiting channel joins, if what is left of its time fits."""
-        if not self.waiting:
-            return
+        if not self.waiting or self.oracle.wire.state not in messages.LIVE:
+            return False
         n = self.waiting[0]
         result = session.board.call("result")
         fits = result["duration_ms"] + self.parts[n].cfg["duration_ms"] <= session.order.duration_ms - 50
         params = {"token": session.client.token, "channels": [n]}
         if fits:
             self.waiting.remove(n)
-            session.board.call("start", params)
+            try:
+                session.board.call("start", params)
+            except RheoError as error:
+                self.claim(not self.on(), f"a late channel is not started: {error.message}")
         elif session.order.duration_ms < self.asked_ms and not session.guide.is_new:
             allowance = session.board.info["remainder_ms"]
             if result["duration_ms"] + self.parts[n].cfg["duration_ms"] > allowance:
                 self.expect(session.client, "refused", "start", params, "limit_remainder")
+            else:
+                return False
+        else:
+            return False
 
     def do_pause(self, session):
-        reply = session.pause()
+        try:
+            reply = session.pause()
+        except RheoError as error:
+            return self.claim(not self.on(), f"pause: {error.message}")
         self.claim(reply == {"state": "paused", "confirmed": True}, f"pause is answered with {reply}")
         self.done.append(("pause", {}))
 

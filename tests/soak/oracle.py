@@ -41,7 +41,9 @@ class Oracle:
         getattr(self, "_" + kind)(t_ns, *what)
 
     def _edge(self, t_ns, name, level):
-        if name.startswith("CH"):
+        if name == "INTERLOCK":
+            self.wire.interlock = [*self.wire.interlock[-15:], (t_ns, bool(level))]
+        else:
             self.pins.edge(t_ns, int(name[2:-2]), name[-1], level)
 
     def _ua(self, t_ns, name, ua):
@@ -63,7 +65,7 @@ class Oracle:
         self.pins.cause(what, t_ns, bound_ns)
 
     def _flag(self, t_ns, name, value):
-        setattr(self.wire, name, value)
+        self.wire.flag(t_ns, name, value)
 
     def _clear(self, t_ns):
         """The fault is cleared, or the board starts anew: what happened before explains nothing any more."""

@@ -69,10 +69,8 @@ def text(result):
     out += f"- faults: {counted(result['faults'])}\n"
     latest = ", ".join(f"{what.replace('_', ' ')} {ms:g} ms" for what, ms in result["latest_ms"].items())
     out += f"- latest edge after its cause: {latest or 'none'}\n"
-    if result["free_bytes"]:
-        out += "- free on the board: {} bytes after the first session, {} after the last\n".format(
-            *result["free_bytes"]
-        )
+    boots = ", ".join(f"{first} to {last}" for first, last in result["free_bytes"])
+    out += f"- free bytes on the board after the first and the last session of each boot: {boots or 'none'}\n"
     out += f"- telemetry that did not fit and left its number out: {result['telemetry_left_out']}\n"
     out += f"- differences: {len(result['differences']) or 'none'}\n"
     return out + "".join(f"  - {sentence}\n" for sentence in result["differences"])

@@ -5,15 +5,12 @@ commands is told by presets.commanded. Times in ns unless a name says otherwise.
 wrong.
 """
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from presets import commanded
+from soak.channel import Channel
+from soak.train import EDGE_NS, LAG_NS, MS, Stretch, Together
 
-MS = 1_000_000
-EDGE_NS = 8  # one clock: what an edge may lie off its tick
 TOGETHER_NS = 100  # between the first pulses of channels started together
-LAG_NS = 90 * MS  # set-point behind its ramp: passes of 20 ms, a collection, a flood of requests
 TAKEN_NS = 8 * MS  # a pulse that begins so shortly before a step of the set-point may be charged with either
 ITEM_US = 16_000  # what was delivered is known to one item
 SILENT_NS = 1200 * MS
@@ -26,7 +23,6 @@ ENDS = {
     "pause": (15 * MS, False, ()),
     "stall": (200 * MS, False, ("underrun",)),
     "dead": (200 * MS, False, ("watchdog",)),
-    "reset": (0, True, ("reset",)),
     "open": (1040 * MS, False, ("electrode_open",)),  # one period at the slowest rate here and two passes
 }
 
@@ -42,108 +38,6 @@ class Cause:
     names: tuple
 
 
-class Stretch:
-    """One channel's output from a start or resume on. doc: its protocol's file; least_us, most_us: how long it is."""
-
-    def __init__(self, doc, least_us, most_us):
-        self.doc, self.least_us, self.most_us = doc, least_us, most_us
-        self.began_ns = None
-        self.asked = pulses(doc, most_us)
-        self.played = 0
-
-    def done(self):
-        """True if every pulse that this stretch must have was there."""
-        return self.played >= sum(1 for _ in pulses(self.doc, self.least_us))
-
-    def share(self, t_ns):
-        """(lowest, highest) share of the target in the last LAG_NS."""
-        at_us = (t_ns - self.began_ns) // 1000
-        there = [share(self.doc, end, at_us - back) for end in (self.least_us, self.most_us) for back in _BACK_US]
-        return min(there), max(there)
-
-
-_BACK_US = tuple(range(-15_000, LAG_NS // 1000 + 1, 15_000))
-
-
-def windows(doc, length_us):
-    """[(start, end)] in us of what has pulses in a train of this length: all of it, or each contraction."""
-    if "on_s" not in doc["envelope"]:
-        return [(0, length_us)]
-    on_us, off_us = (round(doc["envelope"][key] * 1_000_000) for key in ("on_s", "off_s"))
-    return [(at, min(at + on_us, length_us)) for at in range(0, length_us, on_us + off_us)]
-
-
-def pulses(doc, length_us):
-    """(start from the first pulse's, width) in us of every pulse of a train of this length."""
-    gap = doc["train"]["gap_us"]
-    for start, end in windows(doc, length_us):
-        at = start
-        for width, interval in commanded._intervals(doc["train"]):
-            if at + 2 * width + gap + commanded.DEAD_US > end:
-                break
-            yield at, width
-            at += interval
-
-
-def share(doc, length_us, at_us):
-    """Amplitude at a time from the first pulse, as a share of the target: ramps of train and contraction."""
-    up_us, down_us, on_us, off_us = (
-        round(doc["envelope"].get(key, 0) * 1_000_000) for key in ("ramp_up_s", "ramp_down_s", "on_s", "off_s")
-    )
-    if not 0 <= at_us < length_us:
-        return 0.0
-    level = min(1.0, at_us / up_us, (length_us - at_us) / down_us)
-    if on_us:
-        at_us %= on_us + off_us
-        level = max(0.0, min(level, at_us / up_us, (on_us - at_us) / down_us))
-    return level
-
-
-@dataclass
-class Channel:
-    """One channel on the pins: the pulse in play, and what it has delivered since `configure`."""
-
-    n: int
-    stretch: Stretch | None = None
-    legs: dict = field(default_factory=lambda: {"A": 0, "B": 0})
-    stage: str = "rest"  # or "a", "gap", "b"
-    width_us: int = 0
-    rose_ns: int = 0
-    at_ns: int = 0  # last edge
-    whole: int = 0
-    cut: int = 0
-    ua: float = 0.0
-    ua_ns: int = 0
-    target_ua: int = 0
-    before_ua: tuple = (0, 0)  # lowest and highest target since the set-point stood at one
-    changed_ns: int = 0  # of the target
-    asked_ua: int | None = None  # a change that is not answered yet
-    least_pc: int = 0  # charge of one phase, summed: at least, at most
-    most_pc: int = 0
-    recent: deque = field(default_factory=deque)  # [t_ns, width_us, least_ua, most_ua] not settled yet
-    rises: deque = field(default_factory=lambda: deque(maxlen=64))  # (t_ns, most pC) of the last pulses
-    order: tuple | None = None  # what `configure` asked for, or what is left of it
-    begun: bool = False  # started in this session
-
-    def tally(self, before_ns):
-        """Settle the charge of the pulses that began before then."""
-        while self.recent and self.recent[0][0] < before_ns:
-            _t, width_us, least_ua, most_ua = self.recent.popleft()
-            self.least_pc += int(least_ua * width_us)
-            self.most_pc += -int(-most_ua * width_us // 1)
-
-    def since(self, t_ns):
-        """(pulses, most charge in pC) of those that began at t_ns or later, within the last 64."""
-        late = [pc for rose_ns, pc in self.rises if rose_ns >= t_ns]
-        return len(late), sum(late)
-
-    def charge_pc(self):
-        """(at least, at most) of all pulses so far."""
-        least = sum(int(least * width) for _t, width, least, _most in self.recent)
-        most = sum(-int(-most * width // 1) for _t, width, _least, most in self.recent)
-        return self.least_pc + least, self.most_pc + most
-
-
 class Pins:
     """All channels of `board` (its description). say(t_ns, sentence): something is wrong."""
 
@@ -154,12 +48,12 @@ class Pins:
         self.channels = {c["n"]: Channel(c["n"]) for c in board["channels"]}
         self.causes = []
         self.heard_ns = None  # the last keep-alive with the right token that can have arrived
-        self.first_ns = None  # first pulse of those started together
-        self.live_ns = 0  # of all stretches that are over
+        self.live_ns = 0  # of all stretches that are over, from the first edge to the last
         self.began_ns = None
+        self.most_ns = 0  # the same, from the request to the board's word that it is over
+        self.asked_ns = None
         self.last_ns = 0  # last edge of any leg
         self.total = {n: [0, 0, 0, 0] for n in self.channels}  # whole, cut, charge at least, at most: whole soak
-        self.dead = False  # the processor: a set-point may stand until the watchdog
         self.worst_ns = {"start": 0, "phase": 0, "gap": 0}
         self.late_ns = {}  # what: latest edge after its cause
 
@@ -170,7 +64,9 @@ class Pins:
         self.settle()
         for n, channel in self.channels.items():
             doc, ua, length_us = parts.get(n, (None, 0, 0))
-            self.channels[n] = Channel(n, ua=channel.ua, ua_ns=channel.ua_ns, target_ua=ua, before_ua=(ua, ua))
+            self.channels[n] = Channel(
+                n, ua=channel.ua, points=channel.points, target_ua=ua, before_ua=(ua, ua)
+            )  # fmt: skip
             self.channels[n].order = doc and (doc, length_us, length_us)
 
     def settle(self):
@@ -190,9 +86,16 @@ class Pins:
         """These channels have leave to begin: a start or a resume is on its way."""
         if not self.playing():
             self.causes.clear()
-            self.first_ns = None
+            self.asked_ns = t_ns
+        together = Together()
         for n in numbers:
-            self.channels[n].stretch = Stretch(*self.channels[n].order)
+            self.channels[n].stretch = Stretch(*self.channels[n].order, together)
+
+    def given(self, t_ns):
+        """The board says yes to the start or resume that it was asked for last."""
+        for channel in self.playing():
+            together = channel.stretch.together
+            together.given_ns = together.given_ns or t_ns
 
     def playing(self):
         return [c for c in self.channels.values() if c.stretch]
@@ -213,14 +116,25 @@ class Pins:
                 self._cut(channel, t_ns)
             if any(channel.legs.values()):
                 self.say(t_ns, f"channel {channel.n}: a leg is high and the output is said to be over")
+            self._nothing_missing(channel, t_ns)
             stretch, channel.stretch = channel.stretch, None
             if stretch.began_ns is not None:
                 end_ns = min([c.t_ns for c in self.causes] + [t_ns])
                 self._shorten(channel, stretch, end_ns, t_ns)
+        if self.asked_ns is not None:
+            self.most_ns += t_ns - self.asked_ns
+            self.asked_ns = None
         if self.began_ns is not None:
             self.live_ns += max(0, self.last_ns - self.began_ns)
             self.began_ns = None
         self.must_be_zero(t_ns)
+
+    def _nothing_missing(self, channel, t_ns):
+        """Until the first thing that may end output each pulse must have come; if none, while the host was heard."""
+        until_ns = min([t_ns, *([c.t_ns for c in self.causes] or [self.heard_ns or t_ns])])
+        due, played = channel.stretch.due(until_ns), channel.stretch.played
+        if played < due:
+            self.say(t_ns, f"channel {channel.n}: {played} pulses until its end, {due} were due")
 
     def must_be_zero(self, t_ns):
         for channel in self.channels.values():
@@ -230,11 +144,12 @@ class Pins:
     def over(self, t_ns):
         """The trains are over by themselves: each must have had all its pulses."""
         for channel in self.playing():
-            if not channel.stretch.done():
+            if channel.stretch.played < channel.stretch.due():
                 self.say(t_ns, f"channel {channel.n}: the session is over after {channel.stretch.played} pulses")
 
-    def all_done(self):
-        return all(c.stretch.done() for c in self.playing())
+    def unplayed(self):
+        """Numbers of channels that were started and have something left to play."""
+        return [c.n for c in self.channels.values() if c.begun and c.order[1] > 0]
 
     def _shorten(self, channel, stretch, from_ns, to_ns):
         """What is left of a channel's train after a stretch that ended between these two times."""
@@ -268,10 +183,10 @@ class Pins:
         stretch = channel.stretch
         if channel.stage != "rest":
             self.say(t_ns, f"channel {channel.n}: a pulse begins and the one before is in its stage {channel.stage}")
+        if stretch.over:
+            self.say(t_ns, f"channel {channel.n}: a pulse begins after {stretch.over}")
         if stretch.began_ns is None:
-            stretch.began_ns = t_ns
-            if self.first_ns is None:
-                self.first_ns = self.began_ns = t_ns
+            self._begins(t_ns, channel)
         at_us, width_us = next(stretch.asked, (None, 0))
         if at_us is None:
             return self.say(t_ns, f"channel {channel.n}: a pulse more than was asked for")
@@ -283,6 +198,15 @@ class Pins:
         channel.tally(t_ns - TAKEN_NS)
         channel.recent.append([t_ns, width_us, *self._ua(t_ns, channel)])
         channel.rises.append((t_ns, width_us * (int(channel.ua + self.dac_ua) + self.step_ua)))
+
+    def _begins(self, t_ns, channel):
+        """The first pulse of a stretch: channels started together begin together."""
+        together = channel.stretch.together
+        channel.stretch.began_ns = t_ns
+        together.first_ns = together.first_ns or t_ns
+        self.began_ns = self.began_ns or t_ns
+        if t_ns - together.first_ns > TOGETHER_NS:
+            self.say(t_ns, f"channel {channel.n}: begins {t_ns - together.first_ns} ns after one started with it")
 
     def _compare(self, t_ns, channel, what, is_ns, be_ns):
         off_ns = abs(is_ns - be_ns)
@@ -319,6 +243,7 @@ class Pins:
     def _cut(self, channel, t_ns):
         """The pulse in play was cut: only what may cut may have done it, and once."""
         channel.stage = "rest"
+        channel.stretch.over = "the one that was cut"
         channel.whole -= 1
         channel.cut += 1
         if channel.recent and channel.recent[-1][0] == channel.rose_ns:
@@ -342,7 +267,21 @@ class Pins:
             for pulse in channel.recent:
                 if t_ns - pulse[0] <= TAKEN_NS:
                     pulse[2], pulse[3] = min(pulse[2], ua), max(pulse[3], ua + self.dac_ua)
-        channel.ua, channel.ua_ns = ua, t_ns
+        elif channel.stretch:
+            channel.stretch.over = f"the set-point fell from {channel.ua:.0f} to {ua:.0f} uA"
+            if channel.stage != "rest" and not any(c.cuts for c in self.causes):
+                self.say(t_ns, f"channel {n}: in its pulse {channel.stretch.over}")
+        channel.ua = ua
+        channel.points.append((t_ns, ua))
+
+    def shown(self, t_ns, asked_ns, n, ua):
+        """The board tells a set-point: one that the channel has had since shortly before it was asked."""
+        points = self.channels[n].points
+        before = [there for at_ns, there in points if at_ns < asked_ns - LAG_NS][-1:]
+        lately = before + [there for at_ns, there in points if at_ns >= asked_ns - LAG_NS]
+        if lately and not min(lately) - 1 <= ua <= max(lately) + self.dac_ua + 1:
+            there = f"{min(lately):.0f} to {max(lately):.0f}"
+            self.say(t_ns, f"channel {n}: a set-point of {ua} uA is told, on the pins lately {there}")
 
     def aim(self, n, ua, t_ns):
         """The board has taken a new target."""
@@ -359,15 +298,18 @@ class Pins:
         return t_ns - channel.changed_ns > LAG_NS + passes * 30 * MS
 
     def _range(self, t_ns, channel):
-        least, most = channel.stretch.share(t_ns)
+        held_ns = max([t_ns - c.t_ns for c in self.causes if c.what in ("dead", "stall")] + [0])
+        least, most = channel.stretch.share(t_ns, held_ns)
         ends = [channel.target_ua]
-        if not self._settled(t_ns, channel):
+        if not self._settled(t_ns - held_ns, channel):
             ends += [*channel.before_ua, channel.target_ua if channel.asked_ua is None else channel.asked_ua]
         return min(ends) * least, max(ends) * most
 
     def _judge_set_point(self, t_ns, channel):
         least_ua, most_ua = self._range(t_ns, channel)
-        off_ua = self.dac_ua + channel.target_ua / 1024 + 1  # its step, and the ramp's
+        off_ua = self.dac_ua  # its step, and the ramp's
+        if least_ua < most_ua:
+            off_ua += channel.target_ua / 1024 + 1
         if not least_ua - off_ua <= channel.ua <= most_ua + off_ua:
             self.say(
                 t_ns,

@@ -5,9 +5,11 @@ contract's words; nothing of rheocore's session or server is used.
 import json
 import zlib
 
-MS = 1_000_000
+from soak.train import LAG_NS, MS  # an account of the board is behind the pins as a set-point is behind its ramp
+
 LIVE = ("ramp_up", "run", "ramp_down")
-LAG_NS = 90 * MS  # an account of the board is behind the pins by a pass, a collection and a line
+ALWAYS = ("hello", "stop", "status")  # answered whatever their id
+ARRIVING_NS = 5 * MS  # what was sent so shortly before the cable went may not have arrived
 TELEMETRY = ("seq", "dev_us", "state", "t_left_ms", "interlock", "fault", "channels")
 
 
@@ -30,37 +32,44 @@ class Wire:
         self.pins = pins
         self.say = say
         self.orders = {}
-        self.asked_ms = None  # length of the session that is being configured
         self.state = None  # as told last
-        self.fault = None
+        self.fault = None  # as told, until it is cleared: nothing else ends it
+        self.end = None  # of the session, as told: time_over, a stop's reason or a fault
+        self.interlock = [(0, True)]  # its last changes: (t_ns, closed)
         self.token = None
         self.told = []  # events of this connection: [dev_us, kind, detail, channel]
         self.telemetry = []  # of this connection: params
-        self.result = None
-        self.duration_ms = 0
+        self.result = None  # the last that was told
         self.deaf = False  # lines of the board are lost, or come late
-        self.cable = True
-        self.mute = False  # what the host says does not leave it
         self._wires = {"sent": b"", "came": b""}
         self._open = {}  # id: (t_ns, method, params)
-        self._done = set()  # methods that were asked and explain what is told next
+        self._replies = {}  # id: the answer, in this dialogue
+        self._stale = set()  # ids that came again after a higher one
+        self._number = None  # of the last event
         self._acks = []
         self._last_id = -1
-        self.after = 0
         self.left_out = 0  # telemetry that did not fit: its number is missing
         self._seq = None
+        self._left_ns = -1_000 * MS
+        self._missed = False  # something that the board may have told since it was configured
 
     def connected(self):
         """A port is opened: a new dialogue follows."""
         self._wires = {"sent": b"", "came": b""}
         self._open.clear()
         self.told, self.telemetry = [], []
-        self._seq = None
+        self._seq = self._number = None
+
+    def flag(self, t_ns, name, value):
+        """deaf: whether lines of the board are lost, or come late, from now on."""
+        setattr(self, name, value)
+        self._seq, self._missed = None, True
+        self._acks = [at_ns for at_ns in self._acks if at_ns < t_ns - ARRIVING_NS]
 
     def bytes(self, kind, t_ns, data):
         *lines, self._wires[kind] = (self._wires[kind] + data).split(b"\n")
         for line in lines:
-            message = read(line)
+            message = read(line.lstrip(b"\r\x02\x04") if kind == "sent" else line)  # keys of the REPL, before a hello
             if message is not None:
                 (self._sent if kind == "sent" else self._came)(t_ns, message)
         if kind == "sent" and b"\x03" in data:
@@ -74,23 +83,24 @@ class Wire:
     def _sent(self, t_ns, message):
         method, params = message.get("method"), message.get("params") or {}
         if method == "ack":
-            if params[1] and params[1] == self.token and self.cable:
+            if params[1] and params[1] == self.token:
                 self._acks = [t for t in (*self._acks, t_ns) if t_ns - t < 3_000 * MS]
                 self.pins.heard(t_ns)
             return
         ident = message.get("id")
         if message.get("jsonrpc") != "2.0" or type(ident) is not int or ident < 0:
             return  # no request: nothing may come of it
-        self._open[ident] = (t_ns, method, params)
         if method == "hello":
             self._last_id = ident
-        elif method not in ("stop", "status"):
+            self._replies, self._stale = {}, set()
+        elif method not in ALWAYS:
+            if ident < self._last_id:
+                self._stale.add(ident)
             if ident <= self._last_id:
                 return  # an id from before: the last one's answer is repeated, any other is refused, nothing is done
             self._last_id = ident
+        self._open[ident] = (t_ns, method, params)
         right = params.get("token") == self.token
-        if not self.cable:
-            return
         if method == "start" and right and (self.state == "armed" or self.state in LIVE):
             self.pins.play([int(n) for n in params.get("channels") or self.orders], t_ns)
         elif method == "resume" and right and self.state == "paused":
@@ -112,19 +122,47 @@ class Wire:
             self._event(t_ns, *message["params"])
         elif message.get("id") in self._open:
             asked_ns, method, params = self._open.pop(message["id"])
+            if method not in ALWAYS:
+                self._replies[message["id"]] = message
             error = message["error"]["message"] if "error" in message else None
             getattr(self, "_answered_" + method, lambda *_: None)(t_ns, asked_ns, params, message.get("result"), error)
+        elif message.get("id") in self._stale or message.get("id") in self._replies:
+            self._repeated(t_ns, message)
+
+    def _repeated(self, t_ns, message):
+        """A line came again: if it was the last, its answer comes again; any other is refused. Neither does a thing."""
+        error = message["error"]["message"] if "error" in message else None
+        if error != "stale_id" if message["id"] in self._stale else message != self._replies[message["id"]]:
+            self.say(t_ns, f"a line that came again is answered with {error or message['result']}")
+
+    def _stands(self, t_ns, state, fault, unsure=False):
+        """What the board says of itself: a latched fault stays, and a state is the one that its events told."""
+        if self.fault and (state, fault) != ("fault", self.fault):
+            self.say(t_ns, f"the fault {self.fault} is latched, and the board says {state}, {fault}")
+        if fault and state != "fault":
+            self.say(t_ns, f"the board says {state}, and the fault {fault}")
+        if state != self.state and not (self.deaf or unsure or self._caused("dead")):
+            self.say(t_ns, f"the board says {state}, the event before it {self.state}")
+        self.state = state
+        if state == "fault" and fault:
+            self._faulty(t_ns, fault)
 
     def _answered_hello(self, t_ns, asked_ns, params, result, error):
         if error is None:
-            self.state, self._seq = result["state"], None
+            self._seq = None
+            self._stands(t_ns, result["state"], self.fault, unsure=True)
             if self.state not in ("armed", "paused", *LIVE):
                 self.pins.ended(t_ns)
 
     def _answered_configure(self, t_ns, asked_ns, params, result, error):
         if error is None:
             self.pins.configured(self.orders)
-            self.result = None
+            self.result = self.end = None
+            self._missed = self.deaf
+
+    def _answered_clear_fault(self, t_ns, asked_ns, params, result, error):
+        if error is None:
+            self.fault = None
 
     def _answered_arm(self, t_ns, asked_ns, params, result, error):
         if error is None:
@@ -138,12 +176,15 @@ class Wire:
             channel = self.pins.channels[int(n)]
             if error is None:
                 channel.begun = True
+                self.pins.given(t_ns)
             elif channel.stretch and channel.stretch.began_ns is None:
                 channel.stretch = None
 
     def _answered_resume(self, t_ns, asked_ns, params, result, error):
         if error is not None:
             self.pins.ended(t_ns)
+        else:
+            self.pins.given(t_ns)
 
     def _answered_amplitude(self, t_ns, asked_ns, params, result, error):
         channel = self.pins.channels.get(params["channel"])
@@ -161,37 +202,53 @@ class Wire:
 
     def _answered_result(self, t_ns, asked_ns, params, result, error):
         if error is None:
+            self._stands(t_ns, result["state"], result["fault"])
             self._account(t_ns, asked_ns, result["channels"], result["state"] in LIVE)
             self.result = result
+            ended = result["channels"] and result["stop_reason"] and not (self.end is None and self._missed)
+            if ended and result["stop_reason"] != self.end:
+                self.say(t_ns, f"the result says {result['stop_reason']}, the event said {self.end}")
 
     def _answered_status(self, t_ns, asked_ns, params, result, error):
         if error is not None:
             return
-        self.state, self.fault = result["state"], result["fault"]
-        if result["state"] == "fault":
-            self._faulty(t_ns, result["fault"])
+        self._stands(t_ns, result["state"], result["fault"])
+        self._interlock_told(t_ns, asked_ns, result["interlock"])
         for n, set_ua, _ua, _ohms, count in result["channels"]:
             self._count(t_ns, asked_ns, self.pins.channels[n], count, result["state"] in LIVE)
-            self._shown(t_ns, n, set_ua, result["state"])
+            self._shown(t_ns, asked_ns, n, set_ua, result["state"])
 
     def _telemetry(self, t_ns, params):
         item = dict(zip(TELEMETRY, params, strict=True))
         self.telemetry.append(params)
         if self._seq is not None and item["seq"] <= self._seq:
             self.say(t_ns, f"telemetry {item['seq']} follows {self._seq}")
-        self.left_out += 0 if self._seq is None else item["seq"] - self._seq - 1
+        left_out = 0 if self._seq is None or self.deaf else item["seq"] - self._seq - 1
+        if left_out:
+            self.left_out += left_out
+            if left_out > 1 or t_ns - self._left_ns < 1_000 * MS:
+                self.say(t_ns, f"telemetry before {item['seq']} is left out, and others shortly before")
+            self._left_ns = t_ns
         self._seq = item["seq"]
+        self._stands(t_ns, item["state"], item["fault"])
         if self.deaf:
             return
-        if item["state"] != self.state:
-            self.say(t_ns, f"telemetry says {item['state']}, the event before it {self.state}")
+        self._interlock_told(t_ns, t_ns, item["interlock"])
         for n, (set_ua, _ua, _ohms, count, charge_nc) in zip(sorted(self.orders), item["channels"], strict=False):
             channel = self.pins.channels[n]
             self._count(t_ns, t_ns, channel, count, item["state"] in LIVE)
             self._charge(t_ns, t_ns, channel, charge_nc, item["state"] in LIVE)
-            self._shown(t_ns, n, set_ua, item["state"])
+            self._shown(t_ns, t_ns, n, set_ua, item["state"])
 
-    def _shown(self, t_ns, n, set_ua, state):
+    def _interlock_told(self, t_ns, asked_ns, closed):
+        """As it has been at some time since shortly before the board was asked."""
+        since = [was for at_ns, was in self.interlock if at_ns > asked_ns - LAG_NS]
+        before = [was for at_ns, was in self.interlock if at_ns <= asked_ns - LAG_NS][-1:]
+        if closed not in before + since:
+            self.say(t_ns, f"the interlock is told {'closed' if closed else 'open'} and is not")
+
+    def _shown(self, t_ns, asked_ns, n, set_ua, state):
+        self.pins.shown(t_ns, asked_ns, n, set_ua)
         channel = self.pins.channels[n]
         if state not in LIVE and set_ua:
             self.say(t_ns, f"channel {n}: a set-point of {set_ua} uA is told in state {state}")
@@ -229,10 +286,13 @@ class Wire:
 
     def _event(self, t_ns, number, dev_us, kind, detail, channel):
         self.told.append([dev_us, kind, detail, channel])
+        if self._number is not None and number != self._number + 1 and not self.deaf:
+            self.say(t_ns, f"event {number} follows {self._number}")
+        self._number = None if self.deaf else number
         if kind == "state":
             self._state(t_ns, detail)
         elif kind == "fault":
-            self.state, self.fault = "fault", detail
+            self.state = "fault"
             self._faulty(t_ns, detail)
         elif kind == "end":
             self._end(t_ns, detail)
@@ -245,7 +305,7 @@ class Wire:
     def _state(self, t_ns, state):
         before, self.state = self.state, state
         may = {
-            "idle": before in ("safe", "fault", None) and self._asked("hello", "clear_fault"),
+            "idle": self._asked("clear_fault") if before == "fault" else self._asked("hello"),
             "loaded": before in ("idle", "loaded", "done") and self._asked("configure"),
             "armed": before == "loaded" and self._asked("arm"),
             "paused": before in LIVE and self._asked("pause"),
@@ -264,17 +324,22 @@ class Wire:
         return any(cause.what in whats for cause in self.pins.causes) or ("stop" in whats and self._asked("stop"))
 
     def _end(self, t_ns, reason):
+        self.end = reason
         if reason == "time_over":
+            if self.pins.unplayed():
+                self.say(t_ns, f"the session's time is over, and channels {self.pins.unplayed()} have something left")
             return
-        if not self._asked("stop"):
-            self.say(t_ns, f"the session ends with {reason} and nobody asked for it")
+        reasons = [p.get("reason", "stop_command") for _t, method, p in self._open.values() if method == "stop"]
+        if reason not in reasons:
+            self.say(t_ns, f"the session ends with {reason}, asked for was {reasons}")
 
     def _faulty(self, t_ns, name):
-        """A fault is told: something must have happened that is called so."""
+        """A fault is told: something must have happened that is called so. It is latched from now on."""
         names = [name for cause in self.pins.causes for name in cause.names]
         if name == "host_lost":
             if self._acks and t_ns - self._acks[-1] < 1_000 * MS:
                 self.say(t_ns, f"host_lost {(t_ns - self._acks[-1]) / MS:.0f} ms after a keep-alive")
-        elif name not in names:
+        elif name not in names and name != self.fault:
             self.say(t_ns, f"the board has the fault {name} and nothing happened that is called so: {names}")
+        self.fault = self.end = name
         self.pins.ended(t_ns)

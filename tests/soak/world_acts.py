@@ -48,8 +48,9 @@ class WorldActs:
 
     def world_collect(self):
         mailbox = self.board.mailbox
-        if mailbox and not mailbox.gone and self.fresh:
-            mailbox.load("import gc\nfor _ in range(%d):\n gc.collect()" % self.rng.randrange(1, 4), mailbox.run)
+        if not mailbox or mailbox.gone or not self.fresh:
+            return False
+        mailbox.load("import gc\nfor _ in range(%d):\n gc.collect()" % self.rng.randrange(1, 4), mailbox.run)
 
     def world_host_deaf(self):
         self.tell("flag", "deaf", True)
@@ -132,7 +133,7 @@ class WorldActs:
             and (self.board.now_ns - c.stretch.began_ns) / MS + 4_000 < c.stretch.least_us / 1000
         ]  # fmt: skip
         if not steady:
-            return
+            return False
         self.ending = True
         channel = self.rng.choice(sorted(steady, key=lambda c: c.n))
         period_ms = 1000 / channel.stretch.doc["train"]["frequency_hz"]
@@ -149,5 +150,4 @@ class WorldActs:
         self.resets += 1
         self.booted = self.board.engine.resets
         self.tell("cause", "dead")
-        self.tell("flag", "dead", True)
         cpu.die(self.board, None)
