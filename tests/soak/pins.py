@@ -12,9 +12,9 @@ from presets import commanded
 
 MS = 1_000_000
 EDGE_NS = 8  # one clock: what an edge may lie off its tick
-TOGETHER_NS = 100  # between the first pulses of channels started together
 LAG_NS = 90 * MS  # set-point behind its ramp: passes of 20 ms, a collection, a flood of requests
 TAKEN_NS = 8 * MS  # a pulse that begins so shortly before a step of the set-point may be charged with either
+STEP_US = 15_000  # between two looks at a ramp
 ITEM_US = 16_000  # what was delivered is known to one item
 SILENT_NS = 1200 * MS
 
@@ -29,6 +29,7 @@ ENDS = {
     "reset": (0, True, ("reset",)),
     "open": (1040 * MS, False, ("electrode_open",)),  # one period at the slowest rate here and two passes
 }
+STOPS_CPU = ("stall", "dead")  # a set-point stays where it is until the cutoff that ends output
 
 
 @dataclass
@@ -55,14 +56,12 @@ class Stretch:
         """True if every pulse that this stretch must have was there."""
         return self.played >= sum(1 for _ in pulses(self.doc, self.least_us))
 
-    def share(self, t_ns):
-        """(lowest, highest) share of the target in the last LAG_NS."""
+    def share(self, t_ns, lag_ns):
+        """(lowest, highest) share of the target in the last lag_ns."""
         at_us = (t_ns - self.began_ns) // 1000
-        there = [share(self.doc, end, at_us - back) for end in (self.least_us, self.most_us) for back in _BACK_US]
+        backs_us = range(-STEP_US, lag_ns // 1000 + 1, STEP_US)
+        there = [share(self.doc, end, at_us - back) for end in (self.least_us, self.most_us) for back in backs_us]
         return min(there), max(there)
-
-
-_BACK_US = tuple(range(-15_000, LAG_NS // 1000 + 1, 15_000))
 
 
 def windows(doc, length_us):
@@ -159,7 +158,6 @@ class Pins:
         self.began_ns = None
         self.last_ns = 0  # last edge of any leg
         self.total = {n: [0, 0, 0, 0] for n in self.channels}  # whole, cut, charge at least, at most: whole soak
-        self.dead = False  # the processor: a set-point may stand until the watchdog
         self.worst_ns = {"start": 0, "phase": 0, "gap": 0}
         self.late_ns = {}  # what: latest edge after its cause
 
@@ -359,7 +357,8 @@ class Pins:
         return t_ns - channel.changed_ns > LAG_NS + passes * 30 * MS
 
     def _range(self, t_ns, channel):
-        least, most = channel.stretch.share(t_ns)
+        stopped_ns = max([t_ns - c.t_ns for c in self.causes if c.what in STOPS_CPU], default=0)
+        least, most = channel.stretch.share(t_ns, LAG_NS + stopped_ns)
         ends = [channel.target_ua]
         if not self._settled(t_ns, channel):
             ends += [*channel.before_ua, channel.target_ua if channel.asked_ua is None else channel.asked_ua]

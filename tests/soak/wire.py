@@ -39,8 +39,6 @@ class Wire:
         self.result = None
         self.duration_ms = 0
         self.deaf = False  # lines of the board are lost, or come late
-        self.cable = True
-        self.mute = False  # what the host says does not leave it
         self._wires = {"sent": b"", "came": b""}
         self._open = {}  # id: (t_ns, method, params)
         self._done = set()  # methods that were asked and explain what is told next
@@ -74,7 +72,7 @@ class Wire:
     def _sent(self, t_ns, message):
         method, params = message.get("method"), message.get("params") or {}
         if method == "ack":
-            if params[1] and params[1] == self.token and self.cable:
+            if params[1] and params[1] == self.token:
                 self._acks = [t for t in (*self._acks, t_ns) if t_ns - t < 3_000 * MS]
                 self.pins.heard(t_ns)
             return
@@ -89,8 +87,6 @@ class Wire:
                 return  # an id from before: the last one's answer is repeated, any other is refused, nothing is done
             self._last_id = ident
         right = params.get("token") == self.token
-        if not self.cable:
-            return
         if method == "start" and right and (self.state == "armed" or self.state in LIVE):
             self.pins.play([int(n) for n in params.get("channels") or self.orders], t_ns)
         elif method == "resume" and right and self.state == "paused":
