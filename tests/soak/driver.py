@@ -16,7 +16,7 @@ from soak.afterwards import PASS_MS, RESET_MS, Afterwards
 from soak.host import Host
 from soak.operator_acts import OperatorActs
 from soak.oracle import MS, Oracle
-from soak.world_acts import OUTAGES, WorldActs
+from soak.world_acts import NEED_THE_LINE, WorldActs
 
 LEAST_MS = 3_000  # a rest shorter than this is not played
 LATE_MS = 8_000  # a late channel's train is so much shorter
@@ -39,7 +39,7 @@ class Soak(OperatorActs, WorldActs, Afterwards):
         self.seed, self.asked_ms, self.log_dir, self.say = seed, output_ms, log_dir, say
         self.weights = weights or draw.PLAYING
         self.board = EmulatedBoard(image_bin)
-        self.oracle = Oracle(self.board.board, keep)
+        self.oracle = Oracle(self.board.board, keep, lambda t_ns, what: say(f"{t_ns / 1e9:12.6f} WRONG {what}"))
         self.board.edges = Sink(lambda edge: self.feed("edge", *edge))
         self.board.setpoints = Sink(lambda step: self.feed("ua", *step))
         self.host = Host(self.board, lambda kind, t_ns, data: self.oracle.feed(kind, t_ns, data))
@@ -67,8 +67,6 @@ class Soak(OperatorActs, WorldActs, Afterwards):
         self.feed(kind, self.board.now_ns, *what)
 
     def claim(self, holds, sentence):
-        if not holds:
-            self.log("WRONG", sentence)
         self.tell("claim", bool(holds), sentence)
 
     def log(self, what, detail=""):
@@ -236,7 +234,7 @@ class Soak(OperatorActs, WorldActs, Afterwards):
         if self.oracle.wire.state not in ("paused", *messages.LIVE):
             return self.later(100, lambda: self.next_act(number))
         name = draw.act(self.rng, draw.PAUSED if self.oracle.wire.state == "paused" else self.weights)
-        if name in OUTAGES and self.board.now_ns < self.outage_ns:
+        if name in NEED_THE_LINE and self.board.now_ns < self.outage_ns:
             return self.soon()  # two short ones together would be a long one
         in_world = getattr(self, "world_" + name, None)
         if in_world:

@@ -59,8 +59,8 @@ class Port:
         self.send(data)
 
     def send(self, data):
-        """Bytes to the board, whoever sends them."""
-        if self.muted or not data:
+        """Bytes to the board, whoever sends them; lost while it is not there."""
+        if self.muted or not data or not self.board.usb.connected:
             return
         self.tap("sent", self.board.now_ns, bytes(data))
         self.board.send(data)

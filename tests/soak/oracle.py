@@ -12,10 +12,11 @@ MOST_WRONG = 40  # sentences kept: one defect makes many
 
 
 class Oracle:
-    """board: its description. keep: True keeps the stream in `seen`. wrong: [(t_ns, sentence)]."""
+    """board: its description. keep: True keeps the stream in `seen`. tell(t_ns, sentence): at once, besides `wrong`."""
 
-    def __init__(self, board, keep=False):
-        self.wrong = []
+    def __init__(self, board, keep=False, tell=lambda t_ns, sentence: None):
+        self.wrong = []  # [(t_ns, sentence)]
+        self.tell = tell
         self.count = 0
         self.seen = [] if keep else None
         self.pins = Pins(board, self.say)
@@ -26,6 +27,7 @@ class Oracle:
         self.count += 1
         if len(self.wrong) < MOST_WRONG:
             self.wrong.append((t_ns, sentence))
+            self.tell(t_ns, sentence)
 
     def claim(self, holds, t_ns, sentence):
         if not holds:

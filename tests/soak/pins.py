@@ -25,6 +25,7 @@ ENDS = {
     "dead": (200 * MS, False, ("watchdog",)),
     "open": (1040 * MS, False, ("electrode_open",)),  # one period at the slowest rate here and two passes
 }
+STOPS_CPU = ("stall", "dead")  # a set-point stays where it is until the cutoff that ends output
 
 
 @dataclass
@@ -298,10 +299,10 @@ class Pins:
         return t_ns - channel.changed_ns > LAG_NS + passes * 30 * MS
 
     def _range(self, t_ns, channel):
-        held_ns = max([t_ns - c.t_ns for c in self.causes if c.what in ("dead", "stall")] + [0])
-        least, most = channel.stretch.share(t_ns, held_ns)
+        stopped_ns = max([t_ns - c.t_ns for c in self.causes if c.what in STOPS_CPU], default=0)
+        least, most = channel.stretch.share(t_ns, LAG_NS + stopped_ns)
         ends = [channel.target_ua]
-        if not self._settled(t_ns - held_ns, channel):
+        if not self._settled(t_ns - stopped_ns, channel):
             ends += [*channel.before_ua, channel.target_ua if channel.asked_ua is None else channel.asked_ua]
         return min(ends) * least, max(ends) * most
 

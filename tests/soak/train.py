@@ -11,7 +11,7 @@ from presets import commanded
 EDGE_NS = 8  # one clock: what an edge may lie off its tick
 MS = 1_000_000
 LAG_NS = 90 * MS  # set-point behind its ramp: passes of 20 ms, a collection, a flood of requests
-_BACK_US = tuple(range(-15_000, LAG_NS // 1000 + 1, 15_000))
+STEP_US = 15_000  # between two looks at a ramp
 
 
 def windows(doc, length_us):
@@ -74,9 +74,9 @@ class Stretch:
         since_ns = self.began_ns or self.together.first_ns or (self.together.given_ns or until_ns) + LAG_NS
         return sum(1 for _ in takewhile(lambda at_us: since_ns + at_us * 1000 + EDGE_NS < until_ns, starts))
 
-    def share(self, t_ns, held_ns=0):
-        """(lowest, highest) share of the target in the last LAG_NS; held_ns: nobody has moved the set-point since."""
+    def share(self, t_ns, lag_ns):
+        """(lowest, highest) share of the target in the last lag_ns."""
         at_us = (t_ns - self.began_ns) // 1000
-        back_us = sorted({*_BACK_US, *(back + held_ns // 1000 for back in _BACK_US)})
-        there = [share(self.doc, end, at_us - back) for end in (self.least_us, self.most_us) for back in back_us]
+        backs_us = range(-STEP_US, lag_ns // 1000 + 1, STEP_US)
+        there = [share(self.doc, end, at_us - back) for end in (self.least_us, self.most_us) for back in backs_us]
         return min(there), max(there)

@@ -9,7 +9,7 @@ from soak.train import LAG_NS, MS  # an account of the board is behind the pins 
 
 LIVE = ("ramp_up", "run", "ramp_down")
 ALWAYS = ("hello", "stop", "status")  # answered whatever their id
-ARRIVING_NS = 5 * MS  # what was sent so shortly before the cable went may not have arrived
+ARRIVING_NS = 5 * MS  # what was sent so shortly before the cable or the program went may not have arrived
 TELEMETRY = ("seq", "dev_us", "state", "t_left_ms", "interlock", "fault", "channels")
 
 
@@ -226,7 +226,7 @@ class Wire:
         left_out = 0 if self._seq is None or self.deaf else item["seq"] - self._seq - 1
         if left_out:
             self.left_out += left_out
-            if left_out > 1 or t_ns - self._left_ns < 1_000 * MS:
+            if left_out > 1 or t_ns - self._left_ns < 500 * MS:
                 self.say(t_ns, f"telemetry before {item['seq']} is left out, and others shortly before")
             self._left_ns = t_ns
         self._seq = item["seq"]

@@ -7,6 +7,7 @@ from rheobase.emulator import cpu
 from soak.oracle import MS
 
 OUTAGES = ("cable_brief", "cable_long", "mute_brief", "mute_long", "host_gone", "host_deaf")
+NEED_THE_LINE = (*OUTAGES, "ctrl_c", "host_ctrl_c_twice")  # not in an outage
 
 
 class WorldActs:
@@ -64,20 +65,11 @@ class WorldActs:
 
     def unplug(self):
         self.tell("flag", "deaf", True)
-        self.tell("flag", "cable", False)
         self.board.usb.set_plugged(False)
 
     def plug(self):
         self.board.usb.set_plugged(True)
-        self.configured()
         self.later(500, lambda: self.tell("flag", "deaf", False))
-
-    def configured(self):
-        """Nothing reaches the board before the USB port is configured anew."""
-        if self.board.usb.connected:
-            self.tell("flag", "cable", True)
-        else:
-            self.later(1, self.configured)
 
     def world_cable_brief(self):
         self.unplug()
@@ -96,14 +88,13 @@ class WorldActs:
         """rheo is killed, as far as the board can see: the port is closed and nothing is read or sent."""
         self.ending = True
         self.tell("flag", "deaf", True)
-        self.tell("flag", "cable", False)
         self.board.usb.set_gone(True)
         port = self.host.port
+        port.muted = True
         self.later(1, lambda: setattr(port, "broken", True))
 
         def back():
             self.board.usb.set_gone(False)
-            self.tell("flag", "cable", True)
             self.later(500, lambda: self.tell("flag", "deaf", False))
 
         self.later(self.rng.randrange(1400, 1900), back)
