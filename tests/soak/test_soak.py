@@ -4,10 +4,11 @@ Times are simulated. Some 10 s of three channels in all; the planted errors judg
 """
 
 import json
+from dataclasses import replace
 
 import pytest
 from rheobase import boards
-from soak import books, draw, page, pins
+from soak import books, draw, page, pins, planted
 from soak.driver import PASS_MS, Soak
 from soak.oracle import judge
 
@@ -182,6 +183,13 @@ def test_a_planted_error_is_found(played, name):
 
 
 @pytest.mark.req("REQ-138")
+@pytest.mark.parametrize("name", planted.PLANTED)
+def test_another_planted_error_is_found_for_what_it_is(played, name):
+    plant, words = planted.PLANTED[name]
+    assert any(words in sentence for _t_ns, sentence in judge(BOARD, plant(list(played[0].oracle.seen))).wrong)
+
+
+@pytest.mark.req("REQ-138")
 def test_an_end_that_comes_too_late_is_found(played, monkeypatch):
     """A bound that nobody keeps: 1 ms from the last keep-alive."""
     monkeypatch.setattr(pins, "SILENT_NS", 1_000_000)
@@ -228,6 +236,15 @@ def test_a_line_that_nobody_wrote_is_found(played, tmp_path, kind):
     assert books.compare(planted, seen)
 
 
+@pytest.mark.req("REQ-138")
+def test_a_result_that_rheo_had_otherwise_than_on_the_wire_or_not_at_all_is_found(played):
+    path, seen = next((path, seen) for path, seen in played[0].records if seen.result)
+    n, row = next(iter(seen.result["channels"].items()))
+    other = {**seen.answered, "channels": {**seen.answered["channels"], n: {**row, "pulses": row["pulses"] + 1}}}
+    assert any("on the wire was" in sentence for sentence in books.compare(path, replace(seen, answered=other)))
+    assert any("without" in sentence for sentence in books.compare(path, replace(seen, result=None, failed=False)))
+
+
 # -- the long run's result ---------------------------------------------------------------------------------------------
 
 
@@ -243,7 +260,8 @@ def test_the_long_run_was_5_min_of_three_channels_and_found_nothing():
     assert result["differences"] == []
     assert max(result["worst_ns"].values()) <= pins.EDGE_NS
     told_to = 0.001 * result["sessions"]  # a nC a session
-    assert len(result["faults"]) >= 4 and len(result["acts"]) >= 25
+    assert len(result["faults"]) >= 4 and sum(n > 0 for n in result["acts"].values()) >= 25
+    assert result["acts"]["late"] >= 3 and min(result["acts"].get(name, 0) for name in ("pause", "resume")) >= 5
     for row in result["channels"].values():
         least, most = row["counted"]["charge_by_pins_uc"]
         assert row["pulses"] > 2_000 and row["counted"]["told"] == row["counted"]["pins"]
