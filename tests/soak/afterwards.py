@@ -5,6 +5,7 @@ from soak import books, draw
 from soak.oracle import MS
 
 PASS_MS = 40  # an end counts from the pass of the loop in which it is found
+STALL_MS = 240  # a pass that stands still keeps its time while 200 ms of items go on
 RESET_MS = 320  # what a reset may forget to count: its note is 100 ms old at most, and 200 ms of items go on
 # acts that end a session: (what rheo gives as its end, the fault that is latched then; None: none)
 ENDS = {
@@ -100,11 +101,13 @@ class Afterwards:
             self.expect(client, "wrong_state", "arm")
 
     def judge_remainder(self, left_ms):
-        """What may still run is what was not delivered: by the pins, to a pass, a reset's note and the rests; and no
+        """What may still run is what was not delivered: by the pins, to a pass, a stall or a reset's note; and no
         less than that by the time from each start to the board's word that it was over."""
         pins = self.oracle.pins
         live_ms, longest_ms = (pins.live_ns - self.live_before_ns) / MS, (pins.most_ns - self.most_before_ns) / MS
-        most_ms = self.remainder_ms - live_ms + (RESET_MS if self.was_reset else PASS_MS)
+        uncounted_ms = RESET_MS if self.was_reset else STALL_MS if self.end_act == "stall" else PASS_MS
+        self.uncounted_ms += uncounted_ms
+        most_ms = self.remainder_ms - live_ms + uncounted_ms
         least_ms = self.remainder_ms - longest_ms - PASS_MS
         self.claim(
             least_ms <= left_ms <= most_ms, f"{left_ms} ms are left, by the pins {least_ms:.1f} to {most_ms:.1f}"

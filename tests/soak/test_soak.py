@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from rheobase import boards
 from soak import books, draw, page, pins, planted
-from soak.driver import PASS_MS, Soak
+from soak.afterwards import PASS_MS
+from soak.driver import Soak
 from soak.oracle import judge
 
 BOARD = boards.load()

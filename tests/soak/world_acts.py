@@ -15,7 +15,7 @@ class WorldActs:
 
     closed = True
     outage_ns = 0  # until when a line is out
-    resets = booted = 0
+    booted = 0
     was_reset = False
 
     def world_stop_key(self):
@@ -138,7 +138,6 @@ class WorldActs:
 
     def world_dead(self):
         self.ending, self.fresh, self.was_reset = True, False, True
-        self.resets += 1
         self.booted = self.board.engine.resets
         self.tell("cause", "dead")
         cpu.die(self.board, None)
