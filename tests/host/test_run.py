@@ -245,11 +245,13 @@ def test_a_board_lost_after_it_told_its_end_keeps_that_end(spawn, run_words, boa
         assert head == "Ended by a fault: interlock open" and "The board told so, and could not be asked" in text
 
 
-def test_a_board_that_falls_silent_is_lost_too(rheo, run_words, board, monkeypatch):
-    monkeypatch.setattr("rheobase.session.SILENCE_S", 0.3)
-    later(0.2, lambda: setattr(board, "mute", True))
-    answer = rheo(*run_words, "--json")
-    assert answer.code == 3 and answer.json["data"]["stop_reason"] == "host_lost"
+@pytest.mark.req("REQ-087")
+def test_a_board_that_falls_silent_is_lost_too(spawn, run_words, board):
+    process = spawn(*run_words, "--json")
+    until(lambda: board.session.state in ("ramp_up", "run"))
+    board.mute = True
+    out, _err = process.communicate(timeout=20)
+    assert process.returncode == 3 and json.loads(out)["data"]["stop_reason"] == "host_lost"
 
 
 @pytest.mark.req("REQ-087")
