@@ -104,7 +104,8 @@ class Afterwards:
         less than that by the time from each start to the board's word that it was over."""
         pins = self.oracle.pins
         live_ms, longest_ms = (pins.live_ns - self.live_before_ns) / MS, (pins.most_ns - self.most_before_ns) / MS
-        most_ms = self.remainder_ms - live_ms + (RESET_MS if self.was_reset else PASS_MS)
+        blind = self.was_reset or self.end_act == "stall"  # the pass that stood still counts to its beginning only
+        most_ms = self.remainder_ms - live_ms + (RESET_MS if blind else PASS_MS)
         least_ms = self.remainder_ms - longest_ms - PASS_MS
         self.claim(
             least_ms <= left_ms <= most_ms, f"{left_ms} ms are left, by the pins {least_ms:.1f} to {most_ms:.1f}"

@@ -96,7 +96,9 @@ class Wire:
         if method == "hello":
             self._last_id = ident
             self._replies, self._stale = {}, set()
-        elif method not in ALWAYS:
+        elif method in ALWAYS:
+            self._last_id = max(self._last_id, ident)
+        else:
             if ident < self._last_id:
                 self._stale.add(ident)
             if ident <= self._last_id:
@@ -184,10 +186,7 @@ class Wire:
                 channel.stretch = None
 
     def _answered_resume(self, t_ns, asked_ns, params, result, error):
-        if error is not None:
-            self.pins.ended(t_ns)
-        else:
-            self.pins.given(t_ns)
+        (self.pins.ended if error else self.pins.given)(t_ns)
 
     def _answered_amplitude(self, t_ns, asked_ns, params, result, error):
         channel = self.pins.channels.get(params["channel"])
