@@ -4,7 +4,7 @@ from dut import MS
 from emulator.fault_session import BOARD, begun, last_edge_ms
 from rheobase.emulator import faults, rawrepl
 
-SOF_RD = 0x50110048
+SOF_RD, INTR, INTE = 0x50110048, 0x5011008C, 0x50110090
 
 
 def draining_is_not_reading(dut):
@@ -115,9 +115,25 @@ def replugged(dut):
 
 def test_no_frame_begins_before_the_bus_reset_of_a_new_plug_is_over(armed):
     """10 ms: firmware that waits for frames must not hear one before it hears the reset."""
-    before, *_, late, later = armed(replugged)
-    assert armed(replugged)[:4] == [before] * 4
+    before, *early, late, later = armed(replugged)
+    assert early == [before] * 3
     assert before != late and late != later
+
+
+def framed(dut):
+    """Whether the interrupt of a frame is raised, every 3 ms from the moment when the cable is back on."""
+    plugged = {"after_ms": 45, "usb": "plugged", "cpu": "dead", "for_ms": 30}  # so that nobody takes it
+    begun(dut, {"after_ms": 30, "usb": "unplugged"}, plugged, ms=45.1)
+    dut.board.poke(INTE, dut.board.peek(INTE) | 1 << 17)
+    seen = []
+    for _ in range(5):
+        dut.run_ms(3)
+        seen.append(dut.board.peek(INTR) >> 17 & 1)
+    return seen
+
+
+def test_no_frame_interrupts_before_the_bus_reset_of_a_new_plug_is_over(armed):
+    assert armed(framed) == [0, 0, 0, 1, 1]
 
 
 def unplugged_reset(dut):

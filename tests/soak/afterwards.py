@@ -131,5 +131,6 @@ class Afterwards:
         if free:
             if self.forgot or not self.memory:
                 self.memory.append([])
-            self.memory[-1].append(free)
+            if not self.forgot:  # before the first session of a boot more is free than ever after
+                self.memory[-1].append(free)
             self.log("free", free)

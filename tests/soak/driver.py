@@ -120,7 +120,7 @@ class Soak(OperatorActs, WorldActs, Afterwards):
             }  # fmt: skip
         most_ms = self.asked_ms + self.uncounted_ms
         self.claim(pins.live_ns <= most_ms * MS, f"{pins.live_ns / MS} ms were delivered of {self.asked_ms}")
-        for boot in self.memory:
+        for boot in filter(None, self.memory):
             self.claim(boot[-1] > boot[0] - LEAK_BYTES, f"free bytes: {boot}")
         return {
             "seed": self.seed,
@@ -136,7 +136,7 @@ class Soak(OperatorActs, WorldActs, Afterwards):
             "channels": channels,
             "worst_ns": dict(pins.worst_ns),
             "latest_ms": {what: round(ns / MS, 3) for what, ns in sorted(pins.late_ns.items())},
-            "free_bytes": [[boot[0], boot[-1]] for boot in self.memory],
+            "free_bytes": [[boot[0], boot[-1]] for boot in self.memory if boot],
             "telemetry_left_out": self.oracle.wire.left_out,
             "digest": self.oracle.digest(),
             "differences": [f"{t_ns / 1e9:.6f} s: {sentence}" for t_ns, sentence in self.oracle.wrong],

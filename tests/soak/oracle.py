@@ -34,8 +34,8 @@ class Oracle:
             self.say(t_ns, sentence)
 
     def feed(self, kind, t_ns, *what):
-        """edge name level | ua name ua | sent data | came data | connected | orders {n: ...} | cause what bound_ns
-        | flag name value | clear | claim holds sentence"""
+        """edge name level | ua name ua | sent data | came data | connected | orders {n: ...} | flag name value | clear
+        | cause what bound_ns channel | claim holds sentence"""
         if self.seen is not None:
             self.seen.append((kind, t_ns, *what))
         if kind in ("edge", "ua", "sent", "came"):
@@ -63,8 +63,8 @@ class Oracle:
     def _orders(self, t_ns, orders):
         self.wire.orders = orders
 
-    def _cause(self, t_ns, what, bound_ns=None):
-        self.pins.cause(what, t_ns, bound_ns)
+    def _cause(self, t_ns, what, bound_ns=None, channel=None):
+        self.pins.cause(what, t_ns, bound_ns, channel)
 
     def _flag(self, t_ns, name, value):
         self.wire.flag(t_ns, name, value)

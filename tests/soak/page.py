@@ -10,25 +10,32 @@ _HEAD = """# Soak
 Made by `make soak` of [soak.json](soak.json). Do not edit. `make soak ARGS="--minutes 30 --seed 7"` is a night's run.
 
 The real MicroPython image on the emulated RP2040, in simulated time; no hardware has run it. rheo's own session, link
-and record play one session of three channels on it, whose clock is the board's. A seed draws the trains and what
-happens: targets raised and lowered, requests that must be refused, damaged and repeated lines, floods, pauses, late
-channels, collections, a deaf or silent host, pulled cables, opened interlocks, lost leads, Ctrl-C on both sides, a
-stalled and a dead processor. After each end the fault is looked at and cleared, and rheo goes on with what was left.
+and record play on it a session of three channels, and after each end what was left of it; their clock is the board's.
+A seed draws the trains and what happens: targets raised and lowered, requests that must be refused, damaged and
+repeated lines, floods, pauses, late channels, collections, a deaf or silent host, pulled cables, opened interlocks,
+lost leads, Ctrl-C on both sides, a stalled and a dead processor.
+After each end the fault must be the one of the act that ended it, and is cleared.
 Every act is in the log with its simulated time; the same seed is the same run, byte for byte.
 
 An oracle that uses nothing of the firmware's plan, envelope and session looks at every edge, every step of the
 set-points and every line both ways:
 
 - each pulse starts when the protocol's file says, both phases and the gap are as long as it says, to 8 ns; a pulse is
-  cut only by a hard end, and only one;
+  cut only by a hard end, and is the last; channels started together begin within 100 ns, and none is missing until
+  something happens that may end output;
 - never both legs high; no edge before a start or after an end's bound; nothing starts by itself, and a fault stays
   until its cause is gone and it is cleared;
-- a set-point rises in the board's steps, never above the target, follows the ramps, and is zero whenever output is off;
-- every state, fault and end that the board tells was asked for or has its cause, and every refusal has its name;
+- a set-point moves in the board's steps but at an end, never in a pulse that is not cut, never above the target; each
+  pulse has the one of its ramp in the last 90 ms, on a plateau to a step of the DAC; it is zero whenever output is off;
+- every state, fault and end that the board tells was asked for or has its cause, every refusal has its name, a line
+  that comes again does nothing, and no event is missing but in an outage;
+- interlock and set-points told are those there were in the last 90 ms;
 - pulses told are pulses on the pins, truncated ones too, exactly, after every end;
-- what is left of the session is never more than was not delivered;
-- each record on disk is whole: every event and telemetry line that was on the wire, every act, and no other; its close
-  line says what the board said.
+- what is left of the session is what was not delivered, to a pass and the time from request to word;
+- each record on disk is whole: every event and telemetry line that was on the wire, every target, pause and resume, and
+  no other; its close line says what the board said, and its end is that of the act.
+
+Not judged: measured current and resistance, the time left in telemetry, and how late a first pulse comes.
 
 **Charge.** The board adds set-point × width of each pulse. On a plateau the pins' account is exact. On ramps the
 set-point at the pins is known to a step of the DAC (12.2 µA), and a pulse within 8 ms of a step may be counted with

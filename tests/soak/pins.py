@@ -37,6 +37,7 @@ class Cause:
     by_ns: int
     cuts: bool
     names: tuple
+    channel: int | None  # whose it is, where it is one's
 
 
 class Pins:
@@ -101,11 +102,11 @@ class Pins:
     def playing(self):
         return [c for c in self.channels.values() if c.stretch]
 
-    def cause(self, what, t_ns, bound_ns=None):
+    def cause(self, what, t_ns, bound_ns=None, channel=None):
         """Something happens that must end output; bound_ns: within so long, where it is not the usual."""
         usual_ns, cuts, names = ENDS[what]
         bound_ns = usual_ns if bound_ns is None else bound_ns
-        self.causes.append(Cause(what, t_ns, t_ns + bound_ns, cuts, names))
+        self.causes.append(Cause(what, t_ns, t_ns + bound_ns, cuts, names, channel))
 
     def heard(self, t_ns):
         self.heard_ns = t_ns

@@ -5,11 +5,12 @@ Times are simulated. Some 10 s of three channels in all; the planted errors judg
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rheobase import boards
 from soak import books, draw, page, pins, planted
-from soak.afterwards import PASS_MS
+from soak.afterwards import PASS_MS, Afterwards
 from soak.driver import Soak
 from soak.oracle import judge
 
@@ -244,6 +245,39 @@ def test_a_result_that_rheo_had_otherwise_than_on_the_wire_or_not_at_all_is_foun
     other = {**seen.answered, "channels": {**seen.answered["channels"], n: {**row, "pulses": row["pulses"] + 1}}}
     assert any("on the wire was" in sentence for sentence in books.compare(path, replace(seen, answered=other)))
     assert any("without" in sentence for sentence in books.compare(path, replace(seen, result=None, failed=False)))
+
+
+class Judged(Afterwards):
+    """What is judged after a session, of figures; `no` takes what is wrong."""
+
+    def __init__(self, **what):
+        self.no, self.untold, self.was_reset, self.forgot, self.end_act = [], 0, False, False, None
+        self.remainder_ms, self.live_before_ns, self.most_before_ns, self.uncounted_ms = 10_000, 0, 0, 0
+        self.oracle = SimpleNamespace(pins=SimpleNamespace(live_ns=3_900_000_000, most_ns=4_000_000_000))
+        self.__dict__.update(what)
+
+    def claim(self, holds, sentence):
+        self.no += [] if holds else [sentence]
+
+
+@pytest.mark.req("REQ-138")
+def test_an_end_that_no_act_explains_lost_counts_and_a_wrong_remainder_are_found():
+    for act, reason, error, right in (
+        (None, "time_over", None, True), (None, "stop_command", None, False), (None, "time_over", "lost", False),
+        (None, None, "no_answer", False), ("interlock", "interlock_open", "fault", True),
+        ("interlock", "stop_command", None, False), ("stop_key", "host_lost", "lost", False),
+    ):  # fmt: skip
+        judged = Judged(end_act=act)
+        judged.judge_end(SimpleNamespace(stop_reason=reason, error=error))
+        assert (not judged.no) == right, (act, reason, judged.no)
+    for state, right in (({}, False), ({"was_reset": True}, True), ({"forgot": True}, True)):
+        judged = Judged(**state)
+        judged.take_counts({"channels": {}})
+        assert (not judged.no) == right
+    for left_ms, right in ((6_000, True), (6_100, True), (6_200, False), (5_900, False), (0, False)):
+        judged = Judged()
+        judged.judge_remainder(left_ms)
+        assert (not judged.no) == right, left_ms
 
 
 # -- the long run's result ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from soak.train import LAG_NS, MS  # an account of the board is behind the pins 
 LIVE = ("ramp_up", "run", "ramp_down")
 ALWAYS = ("hello", "stop", "status")  # answered whatever their id
 ARRIVING_NS = 5 * MS  # what was sent so shortly before the cable or the program went may not have arrived
+LEFT_OUT = 3  # lines of telemetry that may find no room in a second, beside events and answers
 TELEMETRY = ("seq", "dev_us", "state", "t_left_ms", "interlock", "fault", "channels")
 
 
@@ -50,7 +51,7 @@ class Wire:
         self._last_id = -1
         self.left_out = 0  # telemetry that did not fit: its number is missing
         self._seq = None
-        self._left_ns = -1_000 * MS
+        self._lately = []  # when lines of it were left out
         self._missed = False  # something that the board may have told since it was configured
 
     def connected(self):
@@ -72,6 +73,8 @@ class Wire:
             message = read(line.lstrip(b"\r\x02\x04") if kind == "sent" else line)  # keys of the REPL, before a hello
             if message is not None:
                 (self._sent if kind == "sent" else self._came)(t_ns, message)
+            elif kind == "came" and line[:1] == b"{" and not (self.deaf or self._caused("ctrl_c", "dead")):
+                self.say(t_ns, f"a damaged line: {line[:60]}")
         if kind == "sent" and b"\x03" in data:
             self._wires["sent"] = b""
             self.pins.cause("ctrl_c", t_ns)
@@ -93,7 +96,9 @@ class Wire:
         if method == "hello":
             self._last_id = ident
             self._replies, self._stale = {}, set()
-        elif method not in ALWAYS:
+        elif method in ALWAYS:
+            self._last_id = max(self._last_id, ident)
+        else:
             if ident < self._last_id:
                 self._stale.add(ident)
             if ident <= self._last_id:
@@ -181,10 +186,7 @@ class Wire:
                 channel.stretch = None
 
     def _answered_resume(self, t_ns, asked_ns, params, result, error):
-        if error is not None:
-            self.pins.ended(t_ns)
-        else:
-            self.pins.given(t_ns)
+        (self.pins.ended if error else self.pins.given)(t_ns)
 
     def _answered_amplitude(self, t_ns, asked_ns, params, result, error):
         channel = self.pins.channels.get(params["channel"])
@@ -224,11 +226,10 @@ class Wire:
         if self._seq is not None and item["seq"] <= self._seq:
             self.say(t_ns, f"telemetry {item['seq']} follows {self._seq}")
         left_out = 0 if self._seq is None or self.deaf else item["seq"] - self._seq - 1
-        if left_out:
-            self.left_out += left_out
-            if left_out > 1 or t_ns - self._left_ns < 500 * MS:
-                self.say(t_ns, f"telemetry before {item['seq']} is left out, and others shortly before")
-            self._left_ns = t_ns
+        self.left_out += left_out
+        self._lately = [at_ns for at_ns in self._lately if t_ns - at_ns < 1_000 * MS] + [t_ns] * left_out
+        if left_out and len(self._lately) > LEFT_OUT:
+            self.say(t_ns, f"telemetry before {item['seq']} is left out, {len(self._lately)} in a second")
         self._seq = item["seq"]
         self._stands(t_ns, item["state"], item["fault"])
         if self.deaf:
@@ -294,6 +295,8 @@ class Wire:
         elif kind == "fault":
             self.state = "fault"
             self._faulty(t_ns, detail)
+            if channel not in [cause.channel for cause in self.pins.causes] + [None] * (detail == "host_lost"):
+                self.say(t_ns, f"the fault {detail} is told of channel {channel}")
         elif kind == "end":
             self._end(t_ns, detail)
         else:

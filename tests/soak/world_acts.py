@@ -128,7 +128,7 @@ class WorldActs:
         self.ending = True
         channel = self.rng.choice(sorted(steady, key=lambda c: c.n))
         period_ms = 1000 / channel.stretch.doc["train"]["frequency_hz"]
-        self.tell("cause", "open", round((max(50, period_ms) + 30) * MS))
+        self.tell("cause", "open", round((max(50, period_ms) + 30) * MS), channel.n)
         self.board.set_load(channel.n, "open")
 
     def world_stall(self):

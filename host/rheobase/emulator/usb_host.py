@@ -15,7 +15,7 @@ _SUSPENDED = 1 << 4
 _SUSPEND_NS = 3_000_000  # a bus without frames counts as suspended after this
 _INTR_DEV_SOF = 1 << 17
 _FRAME_NS = 1_000_000
-_RESET_NS = 10_000_000  # a host resets the bus for so long, and begins frames after it (USB 2.0, 7.1.7.5)
+_RESET_NS = 10_000_000  # a host resets the bus for so long at least, and begins frames after it (USB 2.0, 7.1.7.5)
 _BUFFER_CONTROL, _AVAILABLE = 0x80, 1 << 10  # of endpoint n IN at 8n in the USB memory
 
 
