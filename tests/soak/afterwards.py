@@ -68,10 +68,11 @@ class Afterwards:
             self.log("fault", fault)
             if not self.closed:
                 self.expect(client, "not_gone", "clear_fault")
-                self.set_interlock(True)
-                self.board.run_for(self.rng.randrange(1, 80) * MS)
+                self.close_interlock()
             cleared = board.call("clear_fault")
             self.claim(cleared == {"state": "idle", "confirmed": True}, f"clear_fault is answered with {cleared}")
+        elif not self.closed:
+            self.close_interlock()  # it was opened when all was over
         self.tell("clear")
         self.sample_memory()
         if self.rng.random() < 0.5 or not self.fresh:
@@ -80,6 +81,10 @@ class Afterwards:
         else:
             board.info = greeting.hello(client)
         return board
+
+    def close_interlock(self):
+        self.set_interlock(True)
+        self.board.run_for(self.rng.randrange(1, 80) * MS)
 
     def take_counts(self, result):
         """What the last session delivered, by the board's word after it: the oracle has held it against the pins."""

@@ -7,15 +7,19 @@ from rheocore.protocol import validate
 WHOLE_S = 1800  # each protocol's own session: what is played is a part of it
 FULL_UA = 6000  # highest target drawn
 
-# acts: how often, in a session that plays
+# acts: how often. Those that end a session:
+ENDING = {
+    "stop_key": 1, "stop_by_socket": 2, "host_ctrl_c": 1, "host_ctrl_c_twice": 1, "ctrl_c": 2, "interlock": 3,
+    "interlock_blip": 3, "interlock_floating": 1, "cable_long": 2, "mute_long": 2, "electrode_open": 2, "stall": 1,
+    "dead": 0.5, "stop_after_trip": 1, "host_gone": 1,
+}  # fmt: skip
+# in one that plays: it goes on for ten seconds or so
 PLAYING = {
     "raise": 10, "lower": 8, "raise_too_much": 3, "above_all": 2, "below_zero": 2, "no_channel": 1, "wrong_token": 3,
     "status": 6, "result": 4, "hello": 2, "inspect": 1, "configure_live": 1, "arm_twice": 1, "bench_lever": 1,
     "repeat": 3, "stale": 2, "garbage": 3, "damaged_stop": 3, "too_long": 1, "no_request": 2, "late": 4,
     "pause": 6, "collect": 4, "host_deaf": 2, "cable_brief": 3, "mute_brief": 3, "flood": 1,
-    "stop_key": 1, "stop_by_socket": 2, "host_ctrl_c": 1, "host_ctrl_c_twice": 1, "ctrl_c": 1, "interlock": 3,
-    "interlock_blip": 2, "interlock_floating": 1, "cable_long": 2, "mute_long": 1, "electrode_open": 2, "stall": 1,
-    "dead": 0.5, "stop_after_trip": 1, "host_gone": 1,
+    **{name: weight / 3 for name, weight in ENDING.items()},
 }  # fmt: skip
 PAUSED = {
     "resume": 12, "status": 4, "result": 2, "wrong_resume": 3, "lower": 2, "raise": 2, "garbage": 2, "collect": 2,

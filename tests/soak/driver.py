@@ -40,7 +40,7 @@ class Soak(OperatorActs, WorldActs, Afterwards):
         self.weights = weights or draw.PLAYING
         self.board = EmulatedBoard(image_bin)
         self.oracle = Oracle(self.board.board, keep, lambda t_ns, what: say(f"{t_ns / 1e9:12.6f} WRONG {what}"))
-        self.board.edges = Sink(lambda edge: self.feed("edge", *edge))
+        self.board.edges = Sink(lambda edge: self.edge(*edge))
         self.board.setpoints = Sink(lambda step: self.feed("ua", *step))
         self.host = Host(self.board, lambda kind, t_ns, data: self.oracle.feed(kind, t_ns, data))
         self.acts = Counter()
@@ -201,6 +201,7 @@ class Soak(OperatorActs, WorldActs, Afterwards):
             number = self.sessions
             self.later(rng.randrange(500, LATE_MS - 1_500), lambda: self.late_comes(number))
         session = self.host.play(board, wanted, self.log_dir, is_new, self.act)
+        self.aimed = None
         self.log("over", f"{session.stop_reason} {session.error or ''} {session.result and session.result['channels']}")
         self.ends[session.stop_reason or "none"] += 1
         self.judge_books(session)
@@ -272,6 +273,7 @@ class Soak(OperatorActs, WorldActs, Afterwards):
 
     def count(self, name, done):
         """An act counts where there was something to do."""
-        self.acts[name] += done is not False
+        if done is not False:
+            self.acts[name] += 1
         if self.ending:
             self.end_act = name

@@ -59,11 +59,15 @@ class Port:
         self.send(data)
 
     def send(self, data):
+        """Bytes of rheo to the board."""
+        if not self.muted:
+            self.deliver(data)
+
+    def deliver(self, data):
         """Bytes to the board, whoever sends them; lost while it is not there."""
-        if self.muted or not data or not self.board.usb.connected:
-            return
-        self.tap("sent", self.board.now_ns, bytes(data))
-        self.board.send(data)
+        if data and self.board.usb.connected:
+            self.tap("sent", self.board.now_ns, bytes(data))
+            self.board.send(data)
 
     def emergency(self):
         """What was written to the descriptor itself goes to the board."""

@@ -29,13 +29,13 @@ set-points and every line both ways:
   pulse has the one of its ramp in the last 90 ms, on a plateau to a step of the DAC; it is zero whenever output is off;
 - every state, fault and end that the board tells was asked for or has its cause, every refusal has its name, a line
   that comes again does nothing, and no event is missing but in an outage;
-- interlock and set-points told are those there were in the last 90 ms;
+- interlock, set-points and time left as told are those there were in the last 90 ms;
 - pulses told are pulses on the pins, truncated ones too, exactly, after every end;
 - what is left of the session is what was not delivered, to a pass and the time from request to word;
 - each record on disk is whole: every event and telemetry line that was on the wire, every target, pause and resume, and
   no other; its close line says what the board said, and its end is that of the act.
 
-Not judged: measured current and resistance, the time left in telemetry, and how late a first pulse comes.
+Not judged: measured current and resistance, and how late a first pulse comes.
 
 **Charge.** The board adds set-point × width of each pulse. On a plateau the pins' account is exact. On ramps the
 set-point at the pins is known to a step of the DAC (12.2 µA), and a pulse within 8 ms of a step may be counted with

@@ -153,6 +153,17 @@ class Pins:
         """Numbers of channels that were started and have something left to play."""
         return [c.n for c in self.channels.values() if c.begun and c.order[1] > 0]
 
+    def left_us(self, t_ns):
+        """(least, most) time left then of the channel that has most left, of those that were started."""
+        left = [(0, 0)]
+        for channel in self.channels.values():
+            if channel.stretch:
+                played_us = max(0, t_ns - (channel.stretch.began_ns or t_ns)) // 1000
+                left.append((channel.stretch.least_us - played_us, channel.stretch.most_us - played_us))
+            elif channel.begun:
+                left.append(channel.order[1:])
+        return tuple(map(max, zip(*left, strict=True)))
+
     def _shorten(self, channel, stretch, from_ns, to_ns):
         """What is left of a channel's train after a stretch that ended between these two times."""
         doc, least_us, most_us = channel.order

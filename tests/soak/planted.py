@@ -131,6 +131,10 @@ def fault_told(params):
         params[5] = "clock"
 
 
+def no_time_left(params):
+    params[3] = 0
+
+
 def another_reason(result):
     result["stop_reason"] = result["stop_reason"] and "auto_disarm"
 
@@ -145,6 +149,7 @@ PLANTED = {
     "a fault is told while it runs": (told("tel", fault_told), "and the fault clock"),
     "hello clears a fault": (unlatched, "is latched"),
     "an old id is done": (stale_is_done, "came again"),
+    "no time is told to be left": (told("tel", no_time_left), "to be left"),
     "another reason is told": (told("result", another_reason), "the result says"),
     "half the telemetry is left out": (told("tel", lambda params: params[0] % 2 > 0), "left out"),
     "an event is left out": (told("event", lambda params: params[3] != "ramp_up"), "follows"),

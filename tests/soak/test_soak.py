@@ -18,8 +18,8 @@ BOARD = boards.load()
 if len(BOARD["channels"]) < 3:
     pytest.skip("a soak has three channels", allow_module_level=True)
 pytestmark = pytest.mark.slow
-ASKED_MS = {1: 5_000, 2: 2_400}
-SHORT = {**draw.PLAYING, "interlock_blip": 12, "stop_by_socket": 8, "pause": 14, "cable_brief": 6}  # more happens
+ASKED_MS = {6: 8_000, 2: 2_400}
+SHORT = {**draw.PLAYING, **draw.ENDING, "interlock_blip": 12, "stop_by_socket": 8, "pause": 14}  # more happens
 
 
 def soak(image, seed, folder):
@@ -31,7 +31,7 @@ def soak(image, seed, folder):
 
 @pytest.fixture(scope="module")
 def played(board_image, tmp_path_factory):
-    return soak(board_image, 1, tmp_path_factory.mktemp("soak"))
+    return soak(board_image, 6, tmp_path_factory.mktemp("soak"))
 
 
 @pytest.mark.req("REQ-138")
@@ -39,8 +39,9 @@ def test_counts_charge_and_record_are_exact_after_random_acts(played):
     """Pulses to the count, edges to 8 ns, charge within what the set-point's steps leave open, records line by line."""
     made, result, _log = played
     assert result["differences"] == []
-    assert result["sessions"] >= 2 and sum(result["acts"].values()) >= 5
-    assert 0 < result["delivered_s"] * 1000 <= ASKED_MS[1] + PASS_MS * result["sessions"]
+    assert result["sessions"] >= 3 and sum(result["acts"].values()) >= 6
+    assert sum(row["truncated"] for row in result["channels"].values()) >= 2
+    assert 0 < result["delivered_s"] * 1000 <= ASKED_MS[6] + PASS_MS * result["sessions"]
     assert max(result["worst_ns"].values()) <= pins.EDGE_NS
     told_to = 0.001 * result["sessions"]  # a nC a session
     for row in result["channels"].values():
@@ -295,7 +296,8 @@ def test_the_long_run_was_5_min_of_three_channels_and_found_nothing():
     assert result["differences"] == []
     assert max(result["worst_ns"].values()) <= pins.EDGE_NS
     told_to = 0.001 * result["sessions"]  # a nC a session
-    assert len(result["faults"]) >= 4 and sum(n > 0 for n in result["acts"].values()) >= 25
+    assert len(result["faults"]) >= 4 and len(result["acts"]) >= 25
+    assert sum(row["truncated"] for row in result["channels"].values()) >= 3
     assert result["acts"]["late"] >= 3 and min(result["acts"].get(name, 0) for name in ("pause", "resume")) >= 5
     for row in result["channels"].values():
         least, most = row["counted"]["charge_by_pins_uc"]

@@ -5,9 +5,9 @@ contract's words; nothing of rheocore's session or server is used.
 import json
 import zlib
 
-from soak.train import LAG_NS, MS  # an account of the board is behind the pins as a set-point is behind its ramp
+from soak.told import LIVE, Told
+from soak.train import MS
 
-LIVE = ("ramp_up", "run", "ramp_down")
 ALWAYS = ("hello", "stop", "status")  # answered whatever their id
 ARRIVING_NS = 5 * MS  # what was sent so shortly before the cable or the program went may not have arrived
 LEFT_OUT = 3  # lines of telemetry that may find no room in a second, beside events and answers
@@ -26,7 +26,7 @@ def read(line):
     return None
 
 
-class Wire:
+class Wire(Told):
     """The dialogue. pins: Pins. say(t_ns, sentence). orders: {n: (doc, target_ua, length_us)} of what rheo is told."""
 
     def __init__(self, pins, say):
@@ -216,6 +216,7 @@ class Wire:
             return
         self._stands(t_ns, result["state"], result["fault"])
         self._interlock_told(t_ns, asked_ns, result["interlock"])
+        self._left_told(t_ns, asked_ns, result["t_left_ms"])
         for n, set_ua, _ua, _ohms, count in result["channels"]:
             self._count(t_ns, asked_ns, self.pins.channels[n], count, result["state"] in LIVE)
             self._shown(t_ns, asked_ns, n, set_ua, result["state"])
@@ -235,53 +236,12 @@ class Wire:
         if self.deaf:
             return
         self._interlock_told(t_ns, t_ns, item["interlock"])
+        self._left_told(t_ns, t_ns, item["t_left_ms"])
         for n, (set_ua, _ua, _ohms, count, charge_nc) in zip(sorted(self.orders), item["channels"], strict=False):
             channel = self.pins.channels[n]
             self._count(t_ns, t_ns, channel, count, item["state"] in LIVE)
             self._charge(t_ns, t_ns, channel, charge_nc, item["state"] in LIVE)
             self._shown(t_ns, t_ns, n, set_ua, item["state"])
-
-    def _interlock_told(self, t_ns, asked_ns, closed):
-        """As it has been at some time since shortly before the board was asked."""
-        since = [was for at_ns, was in self.interlock if at_ns > asked_ns - LAG_NS]
-        before = [was for at_ns, was in self.interlock if at_ns <= asked_ns - LAG_NS][-1:]
-        if closed not in before + since:
-            self.say(t_ns, f"the interlock is told {'closed' if closed else 'open'} and is not")
-
-    def _shown(self, t_ns, asked_ns, n, set_ua, state):
-        self.pins.shown(t_ns, asked_ns, n, set_ua)
-        channel = self.pins.channels[n]
-        if state not in LIVE and set_ua:
-            self.say(t_ns, f"channel {n}: a set-point of {set_ua} uA is told in state {state}")
-        if set_ua > max(channel.target_ua, *channel.before_ua):
-            self.say(
-                t_ns,
-                f"channel {n}: a set-point of {set_ua} uA is told; targets {channel.before_ua}, {channel.target_ua}",
-            )
-
-    # -- counts and charge -------------------------------------------------------------------------------------------
-
-    def _account(self, t_ns, asked_ns, channels, live):
-        for n, row in channels.items():
-            channel = self.pins.channels[int(n)]
-            self._count(t_ns, asked_ns, channel, row["pulses"], live)
-            self._charge(t_ns, asked_ns, channel, row["charge_nc"], live)
-            if not live and row["truncated"] != channel.cut:
-                self.say(t_ns, f"channel {n}: {row['truncated']} truncated, on the pins {channel.cut}")
-
-    def _count(self, t_ns, asked_ns, channel, told, live):
-        """While output is on the board may be a pass behind; afterwards every pulse counts."""
-        behind = channel.since(asked_ns - LAG_NS)[0] if live else 0
-        if not channel.whole - behind <= told <= channel.whole + (1 if live else 0):
-            self.say(t_ns, f"channel {channel.n}: {told} pulses are told, on the pins {channel.whole}")
-
-    def _charge(self, t_ns, asked_ns, channel, told_nc, live):
-        least_pc, most_pc = channel.charge_pc()
-        if live:
-            least_pc -= channel.since(asked_ns - LAG_NS)[1]
-        if not least_pc // 1000 <= told_nc <= most_pc // 1000:
-            by_pins = f"{least_pc // 1000} to {most_pc // 1000}"
-            self.say(t_ns, f"channel {channel.n}: {told_nc} nC are told, by the pins {by_pins}")
 
     # -- events ------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Acts happen at once, in the middle of whatever runs; `ending` says that output m
 """
 
 from rheobase.emulator import cpu
+from rheocore import frames
 from soak.oracle import MS
 
 OUTAGES = ("cable_brief", "cable_long", "mute_brief", "mute_long", "host_gone", "host_deaf")
@@ -14,6 +15,7 @@ class WorldActs:
     """world_NAME(): the act NAME of draw.PLAYING and draw.PAUSED."""
 
     closed = True
+    aimed = None  # an act that comes in the next pulse
     outage_ns = 0  # until when a line is out
     booted = 0
     was_reset = False
@@ -30,22 +32,37 @@ class WorldActs:
         if for_ms:
             self.later(for_ms, lambda: self.set_interlock(True))
 
-    def world_interlock(self):
+    def somewhen(self, act):
+        """At once, or as often in the middle of the next pulse."""
         self.ending = True
-        self.interlock(None)
+        if self.rng.random() < 0.5 or not self.oracle.pins.playing():
+            act()
+        else:
+            self.aimed = act
+
+    def edge(self, t_ns, name, level):
+        """A leg moves. If an act waits for a pulse, it comes in this one: in a phase, in the gap, or as it ends."""
+        self.feed("edge", t_ns, name, level)
+        if self.aimed and level and name.endswith("_A"):
+            act, self.aimed = self.aimed, None
+            channel = self.oracle.pins.channels[int(name[2:-2])]
+            whole_us = 2 * channel.width_us + channel.stretch.doc["train"]["gap_us"]
+            self.board.at(max(self.board.now_ns, t_ns + self.rng.randrange(whole_us) * 1000), act)
+
+    def world_interlock(self):
+        self.somewhen(lambda: self.interlock(None))
 
     def world_interlock_blip(self):
-        self.ending = True
-        self.interlock(self.rng.choice((0.002, 0.3, 2, 20)))
+        ms = self.rng.choice((0.002, 0.3, 2, 20))
+        self.somewhen(lambda: self.interlock(ms))
 
     def world_interlock_floating(self):
-        self.ending = True
-        self.interlock(None, None)
+        self.somewhen(lambda: self.interlock(None, None))
 
     def world_ctrl_c(self):
-        self.ending, self.fresh = True, False
-        if self.host.port:
-            self.host.port.send(b"\x03")
+        self.fresh = False
+        port = self.host.port
+        self.somewhen(lambda: port.send(b"\x03"))
 
     def world_collect(self):
         mailbox = self.board.mailbox
@@ -110,8 +127,15 @@ class WorldActs:
         self.mute(self.rng.randrange(100, 600))
 
     def world_mute_long(self):
+        """rheo is silent. Half the time another host goes on with its own keep-alive, which must not count."""
         self.ending = True
         self.mute(1_400)
+        if self.rng.random() < 0.5:
+            token = self.host.session.client.token + self.rng.choice((-1, 1))
+            ack = frames.encode({"jsonrpc": "2.0", "method": "ack", "params": [0, token]})
+            port = self.host.port
+            for ms in range(0, 1_300, 100):
+                self.later(ms, lambda: port.deliver(ack))
 
     def world_electrode_open(self):
         """A lead falls off a channel that has had its target for a while; or nothing is done."""
