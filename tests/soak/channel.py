@@ -28,7 +28,7 @@ class Channel:
     most_pc: int = 0
     recent: deque = field(default_factory=deque)  # [t_ns, width_us, least_ua, most_ua] not settled yet
     points: deque = field(default_factory=lambda: deque([(0, 0.0)], maxlen=32))  # (t_ns, set-point) lately
-    rises: deque = field(default_factory=lambda: deque(maxlen=64))  # (t_ns, most pC) of the last pulses
+    rises: deque = field(default_factory=lambda: deque(maxlen=512))  # (t_ns, most pC) of the last pulses
     order: tuple | None = None  # what `configure` asked for, or what is left of it
     begun: bool = False  # started in this session
 
@@ -40,7 +40,7 @@ class Channel:
             self.most_pc += -int(-most_ua * width_us // 1)
 
     def since(self, t_ns):
-        """(pulses, most charge in pC) of those that began at t_ns or later, within the last 64."""
+        """(pulses, most charge in pC) of those that began at t_ns or later, within the last 512."""
         late = [pc for rose_ns, pc in self.rises if rose_ns >= t_ns]
         return len(late), sum(late)
 

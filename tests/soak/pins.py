@@ -108,6 +108,10 @@ class Pins:
         bound_ns = usual_ns if bound_ns is None else bound_ns
         self.causes.append(Cause(what, t_ns, t_ns + bound_ns, cuts, names, channel))
 
+    def stopped_ns(self, t_ns):
+        """For how long the processor has been stopped, or was."""
+        return max([t_ns - c.t_ns for c in self.causes if c.what in STOPS_CPU], default=0)
+
     def heard(self, t_ns):
         self.heard_ns = t_ns
 
@@ -311,11 +315,13 @@ class Pins:
         return t_ns - channel.changed_ns > LAG_NS + passes * 30 * MS
 
     def _range(self, t_ns, channel):
-        stopped_ns = max([t_ns - c.t_ns for c in self.causes if c.what in STOPS_CPU], default=0)
+        stopped_ns = self.stopped_ns(t_ns)
         least, most = channel.stretch.share(t_ns, LAG_NS + stopped_ns)
         ends = [channel.target_ua]
+        if channel.asked_ua is not None:
+            ends.append(channel.asked_ua)
         if not self._settled(t_ns - stopped_ns, channel):
-            ends += [*channel.before_ua, channel.target_ua if channel.asked_ua is None else channel.asked_ua]
+            ends += channel.before_ua
         return min(ends) * least, max(ends) * most
 
     def _judge_set_point(self, t_ns, channel):

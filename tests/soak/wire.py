@@ -235,13 +235,14 @@ class Wire(Told):
         self._stands(t_ns, item["state"], item["fault"])
         if self.deaf:
             return
-        self._interlock_told(t_ns, t_ns, item["interlock"])
-        self._left_told(t_ns, t_ns, item["t_left_ms"])
+        made_ns = t_ns - self.pins.stopped_ns(t_ns)  # before that, where the processor stood still over it
+        self._interlock_told(t_ns, made_ns, item["interlock"])
+        self._left_told(t_ns, made_ns, item["t_left_ms"])
         for n, (set_ua, _ua, _ohms, count, charge_nc) in zip(sorted(self.orders), item["channels"], strict=False):
             channel = self.pins.channels[n]
-            self._count(t_ns, t_ns, channel, count, item["state"] in LIVE)
-            self._charge(t_ns, t_ns, channel, charge_nc, item["state"] in LIVE)
-            self._shown(t_ns, t_ns, n, set_ua, item["state"])
+            self._count(t_ns, made_ns, channel, count, item["state"] in LIVE)
+            self._charge(t_ns, made_ns, channel, charge_nc, item["state"] in LIVE)
+            self._shown(t_ns, made_ns, n, set_ua, item["state"])
 
     # -- events ------------------------------------------------------------------------------------------------------
 
