@@ -52,6 +52,10 @@ def counted(named):
     return ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in named.items()) or "none"
 
 
+def late(ms):
+    return f"{ms:g} ms" if ms else "under 1 µs"  # it is kept to a microsecond
+
+
 def text(result):
     """The result in lines, without the explanations."""
     out = f"Seed {result['seed']}: {result['asked_s']:g} s of output asked for, {result['delivered_s']:g} s delivered, "
@@ -74,7 +78,7 @@ def text(result):
     out += f"\n- off by at most: start {worst['start']} ns, phases {worst['phase']} ns, gap {worst['gap']} ns\n"
     out += f"- acts: {counted(result['acts'])}\n- ends: {counted(result['ends'])}\n"
     out += f"- faults: {counted(result['faults'])}\n"
-    latest = ", ".join(f"{what.replace('_', ' ')} {ms:g} ms" for what, ms in result["latest_ms"].items())
+    latest = ", ".join(f"{what.replace('_', ' ')} {late(ms)}" for what, ms in result["latest_ms"].items())
     out += f"- latest edge after its cause: {latest or 'none'}\n"
     boots = ", ".join(f"{first} to {last}" for first, last in result["free_bytes"])
     out += f"- free bytes on the board after the first and the last session of each boot: {boots or 'none'}\n"
