@@ -11,11 +11,11 @@ Made by `make soak` of [soak.json](soak.json). Do not edit. `make soak ARGS="--m
 
 The real MicroPython image on the emulated RP2040, in simulated time; no hardware has run it. rheo's own session, link
 and record play on it a session of three channels, and after each end what was left of it; their clock is the board's.
-A seed draws the trains and what happens: targets raised and lowered, requests that must be refused, damaged and
-repeated lines, floods, pauses, late channels, collections, a deaf or silent host, pulled cables, opened interlocks,
-lost leads, Ctrl-C on both sides, a stalled and a dead processor.
-After each end the fault must be the one of the act that ended it, and is cleared.
-Every act is in the log with its simulated time; the same seed is the same run, byte for byte.
+A seed draws the trains and what happens, of this: targets raised and lowered, requests that must be refused, damaged
+and repeated lines, floods, pauses, late channels, collections, a deaf or silent host, pulled cables, opened
+interlocks, lost leads, Ctrl-C on both sides, a stalled and a dead processor. What came in this run is told below, and
+every act is in the log with its simulated time; the same seed is the same run, byte for byte. After each end the fault
+must be the one of the act that ended it, and is cleared.
 
 An oracle that uses nothing of the firmware's plan, envelope and session looks at every edge, every step of the
 set-points and every line both ways:
@@ -31,7 +31,8 @@ set-points and every line both ways:
   that comes again does nothing, and no event is missing but in an outage;
 - interlock, set-points and time left as told are those there were in the last 90 ms;
 - pulses told are pulses on the pins, truncated ones too, exactly, after every end;
-- what is left of the session is what was not delivered, to a pass and the time from request to word;
+- what is left of the session is what was not delivered, to a pass and the time from request to word; after a
+  stall or a reset the board may have played 0.24 or 0.32 s more than it counted;
 - each record on disk is whole: every event and telemetry line that was on the wire, every target, pause and resume, and
   no other; its close line says what the board said, and its end is that of the act.
 
